@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { CollectorId } from './ids.ts';
+
+/** What a host found in one class, as the worker that discovered it reports it. */
+export const foundCollectorSchema = z.object({
+  key: z.string(),
+  module: z.string(),
+  dir: z.string(),
+  class: z.string(),
+  name: z.string(),
+  /** Seconds. */
+  interval: z.number().positive(),
+  timeout: z.number().positive().nullable(),
+  isolation: z.enum(['auto', 'run', 'resident']).nullable(),
+  warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+});
+export type FoundCollector = z.infer<typeof foundCollectorSchema>;
+
+export const moduleFailureSchema = z.object({
+  module: z.string(),
+  dir: z.string(),
+  file: z.string().nullable(),
+  class: z.string().nullable(),
+  type: z.string(),
+  message: z.string(),
+  traceback: z.string(),
+  hint: z.string().nullable(),
+});
+export type ModuleFailure = z.infer<typeof moduleFailureSchema>;
+
+/** A collector as the registry holds it and as a worker runs it. */
+export const collectorRecordSchema = z.object({
+  v: z.literal(1),
+  id: z.string().transform((id) => id as CollectorId),
+  input: z.string(),
+  /** The number of the input record that it belongs to. */
+  inputNumber: z.number().int().positive(),
+  /** The host's name for it. */
+  key: z.string(),
+  module: z.string(),
+  class: z.string(),
+  name: z.string(),
+  everyMs: z.number().int().positive(),
+  timeoutMs: z.number().int().positive(),
+  paused: z.boolean(),
+  /** Milliseconds within the interval at which its ticks are due; 1 ≤ offset < every. */
+  offsetMs: z.number().int().nonnegative(),
+  pool: z.string(),
+});
+export type CollectorRecord = z.infer<typeof collectorRecordSchema>;

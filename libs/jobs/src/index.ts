@@ -1,0 +1,60 @@
+export {
+  type CollectorRecord,
+  collectorRecordSchema,
+  type FoundCollector,
+  foundCollectorSchema,
+  type ModuleFailure,
+  moduleFailureSchema,
+} from './collector.ts';
+export {
+  type BundleDigest,
+  type CollectorId,
+  collectorId,
+  type RunId,
+  type SchedulerId,
+  schedulerId,
+} from './ids.ts';
+export {
+  type InputDefinition,
+  type InputRecord,
+  type InputSource,
+  type Isolation,
+  inputRecordSchema,
+  isolations,
+  type ModuleRef,
+  moduleRefSchema,
+} from './input.ts';
+export {
+  type CollectJob,
+  collectJobSchema,
+  type DeadLetter,
+  type DeliverJob,
+  type DiscoverJob,
+  type Discovery,
+  deadLetterSchema,
+  deliverJobSchema,
+  discoverJobSchema,
+  discoverySchema,
+  type Origin,
+  originSchema,
+} from './payloads.ts';
+export {
+  type Outcome,
+  outcomeSchema,
+  type RunError,
+  type RunRecord,
+  type RunWarning,
+  runErrorSchema,
+  runRecordSchema,
+  runWarningSchema,
+} from './run-record.ts';
+export {
+  DEFAULT_INTERVAL_MS,
+  defaultTimeoutMs,
+  MAX_INTERVAL_MS,
+  MIN_INTERVAL_MS,
+  offsetMs,
+  parseTickId,
+  type TickRef,
+  tickId,
+} from './tick.ts';

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { foundCollectorSchema, moduleFailureSchema } from './collector.ts';
+
+/**
+ * A tick. The collector's id and nothing else: no code, no path, no secret travels in a job template, and what the
+ * worker runs is always the newest the registry has.
+ */
+export const collectJobSchema = z.object({ collector: z.string().min(1) });
+export type CollectJob = z.infer<typeof collectJobSchema>;
+
+/** "Import this version of this input and say what is in it." */
+export const discoverJobSchema = z.object({ input: z.string().min(1), number: z.number().int().positive() });
+export type DiscoverJob = z.infer<typeof discoverJobSchema>;
+
+/** What a worker found, for the scheduler that leads. */
+export const discoverySchema = z.object({
+  input: z.string().min(1),
+  number: z.number().int().positive(),
+  worker: z.string(),
+  python: z.object({ version: z.string(), executable: z.string() }).nullable(),
+  collectors: z.array(foundCollectorSchema),
+  failures: z.array(moduleFailureSchema),
+  /** Why nothing could be imported at all (the interpreter does not start, say). */
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+});
+export type Discovery = z.infer<typeof discoverySchema>;
+
+/** Where a report came from, carried to the dead letter if it gets that far. */
+export const originSchema = z.object({
+  collector: z.string(),
+  run: z.string(),
+  dueMs: z.number(),
+  /** How many points of the delivery are from there, in order. */
+  points: z.number().int().positive(),
+});
+export type Origin = z.infer<typeof originSchema>;
+
+/** A batch that was not accepted yet. `body` is line protocol: plain text, or base64 of its gzip. */
+export const deliverJobSchema = z.object({
+  v: z.literal(1),
+  /** The DataKit, an origin such as `http://127.0.0.1:9529`. */
+  endpoint: z.string(),
+  category: z.string(),
+  /** The query's parameters besides precision, in order. */
+  query: z.array(z.tuple([z.string(), z.string()])),
+  encoding: z.enum(['plain', 'gzip']),
+  body: z.string(),
+  /** SHA-256 of the uncompressed body, hex. */
+  digest: z.string(),
+  points: z.number().int().positive(),
+  origins: z.array(originSchema),
+  /** When it was first refused, milliseconds. */
+  sinceMs: z.number(),
+  /** What the last try met. */
+  reason: z.string(),
+});
+export type DeliverJob = z.infer<typeof deliverJobSchema>;
+
+/** Points refused for good. */
+export const deadLetterSchema = z.object({
+  v: z.literal(1),
+  reason: z.object({ code: z.string(), message: z.string() }),
+  /** DataKit's answer, where there was one. */
+  answer: z.object({ status: z.number().int(), body: z.string() }).nullable(),
+  endpoint: z.string().nullable(),
+  category: z.string(),
+  query: z.array(z.tuple([z.string(), z.string()])),
+  /** Line protocol where the points could be encoded, else what the script reported, as JSON. */
+  form: z.enum(['line-protocol', 'json']),
+  body: z.string(),
+  points: z.number().int().positive(),
+  origins: z.array(originSchema),
+  attempts: z.number().int().nonnegative(),
+  sinceMs: z.number(),
+  deadMs: z.number(),
+});
+export type DeadLetter = z.infer<typeof deadLetterSchema>;

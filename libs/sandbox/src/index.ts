@@ -1,0 +1,1 @@
+export { defaultPolicy, type Policy, policySchema } from './policy.ts';

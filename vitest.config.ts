@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests run from source: every package's `@pythond/source` export points at its src/index.ts. */
+const resolve = { conditions: ['@pythond/source'] };
+const ssr = { resolve: { conditions: ['@pythond/source'], externalConditions: ['@pythond/source'] } };
+
+const slow = { testTimeout: 120_000, hookTimeout: 120_000 };
+
+export default defineConfig({
+  resolve,
+  ssr,
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: { name: 'unit', include: ['{apps,libs}/*/src/**/*.test.ts'], testTimeout: 60_000 },
+      },
+      { resolve, ssr, test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...slow } },
+      { resolve, ssr, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...slow } },
+      { resolve, ssr, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...slow } },
+      { resolve, ssr, test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'], ...slow } },
+    ],
+  },
+});
