@@ -77,5 +77,11 @@ export const inputRecordSchema = z.object({
   destinations: z.array(z.string()).nullable(),
   integers: z.enum(['float', 'int']),
   policy: policySchema,
+  /** What the block says of when to run; null where it leaves it to the class. */
+  intervalMs: z.number().int().positive().nullable(),
+  timeoutMs: z.number().int().positive().nullable(),
+  align: z.boolean(),
+  paused: z.boolean(),
+  scope: z.enum(['fleet', 'host']),
 });
 export type InputRecord = z.infer<typeof inputRecordSchema>;

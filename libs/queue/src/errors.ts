@@ -1,0 +1,12 @@
+export type QueueErrorCode = 'redis-unreachable' | 'redis-refused' | 'redis-url' | 'redis-too-old';
+
+/** Redis can't be used: which one (never with its password), why, and what to do. */
+export class QueueError extends Error {
+  override readonly name = 'QueueError';
+  readonly code: QueueErrorCode;
+
+  constructor(code: QueueErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,141 @@
+import { type Job, RateLimitError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { PREFIX } from './names.ts';
+
+/** What BullMQ's locks and stall checks are set to: a killed worker's job runs again within 20 s. */
+const LOCK_MS = 15_000;
+const STALLED_CHECK_MS = 5_000;
+/** A job that kills every worker that takes it is given up after so many starts. */
+const MAX_STARTED_ATTEMPTS = 3;
+
+export interface JobContext {
+  readonly id: string;
+  /** 1 for the first start of this job; more when a worker died with it or it was tried again. */
+  readonly attempt: number;
+  readonly takenMs: number;
+  readonly addedMs: number;
+  /** Aborts when the job's lock is lost (reason `lock-lost`) or the worker stops (reason `stopping`). */
+  readonly signal: AbortSignal;
+  /** Replaces the job's data, so that a later try starts from there. */
+  update(data: unknown): Promise<void>;
+}
+
+/**
+ * How a processor ends: `done`; `again`, with a pause that the worker's back-off chooses or `afterMs`; `give-up`, the
+ * job is kept among the failed; `back`, as if it had never been taken (used when stopping).
+ */
+export type JobEnd =
+  | { readonly kind: 'done'; readonly value?: string }
+  | { readonly kind: 'again'; readonly reason: string }
+  | { readonly kind: 'give-up'; readonly reason: string }
+  | { readonly kind: 'slow-down'; readonly forMs: number }
+  | { readonly kind: 'back' };
+
+export interface JobWorkerOptions {
+  readonly queue: string;
+  readonly connection: Redis;
+  readonly concurrency: number;
+  readonly process: (data: unknown, context: JobContext) => Promise<JobEnd>;
+  readonly onError: (error: Error) => void;
+  /** Milliseconds before try `attempt` + 1. */
+  readonly backoffMs?: (attempt: number) => number;
+  readonly limiter?: { readonly max: number; readonly duration: number };
+  readonly keep?: number;
+  /** Bounds the starts of one job; null where a job may wait for an outage's end however long. */
+  readonly maxStarts?: number | null;
+}
+
+/**
+ * One BullMQ worker.
+ *
+ * States: running → stopping (takes nothing new; what runs goes on) → interrupted (after the drain time the signal of
+ * each job fires, its processor answers `back`, and the job waits for another worker) → stopped.
+ */
+export class JobWorker {
+  readonly #worker: Worker;
+  readonly #options: JobWorkerOptions;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: JobWorkerOptions) {
+    this.#options = options;
+    // Three plain parameters: with fewer BullMQ hands out no signal and cancelJob does nothing.
+    this.#worker = new Worker(
+      options.queue,
+      async (job: Job, token?: string, signal?: AbortSignal) => this.#run(job, token, signal),
+      {
+        connection: options.connection,
+        prefix: PREFIX,
+        concurrency: options.concurrency,
+        lockDuration: LOCK_MS,
+        lockRenewTime: LOCK_MS / 3,
+        stalledInterval: STALLED_CHECK_MS,
+        maxStalledCount: MAX_STARTED_ATTEMPTS,
+        ...(options.maxStarts === null
+          ? {}
+          : { maxStartedAttempts: options.maxStarts ?? MAX_STARTED_ATTEMPTS }),
+        removeOnComplete: { count: options.keep ?? 1_000 },
+        removeOnFail: { count: options.keep ?? 1_000 },
+        ...(options.limiter ? { limiter: options.limiter } : {}),
+        settings: { backoffStrategy: (attempt) => options.backoffMs?.(attempt) ?? 1_000 },
+      },
+    );
+    this.#worker.on('error', options.onError);
+    this.#worker.on('lockRenewalFailed', (ids) => {
+      for (const id of ids) this.#worker.cancelJob(id, 'lock-lost');
+    });
+  }
+
+  /** Resolves once jobs can be taken. */
+  async ready(): Promise<void> {
+    await this.#worker.waitUntilReady();
+  }
+
+  async pause(): Promise<void> {
+    await this.#worker.pause(true);
+  }
+
+  resume(): void {
+    this.#worker.resume();
+  }
+
+  /** Takes nothing new, waits up to `drainMs` for what runs, then sends the rest back to the queue. */
+  stop(drainMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(drainMs);
+    return this.#stopped;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const closed = this.#worker.close();
+    const timer = setTimeout(() => this.#worker.cancelAllJobs('stopping'), drainMs);
+    try {
+      await closed;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #run(job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<string> {
+    const end = await this.#options.process(job.data, {
+      id: job.id ?? '',
+      attempt: job.attemptsStarted,
+      takenMs: job.processedOn ?? Date.now(),
+      addedMs: job.timestamp,
+      signal: signal ?? new AbortController().signal,
+      update: (data) => job.updateData(data),
+    });
+    switch (end.kind) {
+      case 'done':
+        return end.value ?? '';
+      case 'again':
+        throw new Error(end.reason);
+      case 'give-up':
+        throw new UnrecoverableError(end.reason);
+      case 'slow-down':
+        await this.#worker.rateLimit(end.forMs);
+        throw new RateLimitError();
+      case 'back':
+        await job.moveToWait(token);
+        throw new WaitingError();
+    }
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Every key of the fleet starts so. The braces make one Redis Cluster slot of it all, which BullMQ's scripts need;
+ * an ACL can grant exactly `~{pythond}:*`.
+ */
+export const PREFIX = '{pythond}';
+
+/** A key of our own, under the same prefix as BullMQ's. */
+export function key(...parts: readonly string[]): string {
+  return [PREFIX, ...parts].join(':');
+}
+
+/** Queue names never hold a colon (BullMQ splits keys there). */
+export const queueNames = {
+  collect: (pool: string) => `collect-${pool}`,
+  discover: (pool: string) => `discover-${pool}`,
+  discovered: 'discovered',
+  deliver: 'deliver',
+  deadLetter: 'dead-letter',
+} as const;

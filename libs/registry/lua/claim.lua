@@ -1,0 +1,66 @@
+-- A worker took the job of a tick: may it run?
+--
+-- KEYS  1 collector (hash)  2 lease (string)
+-- ARGV  1 job id  2 worker  3 due (ms)  4 kind: grid | first | manual  5 lease (ms)  6 version that the worker knows
+-- Gives {verdict, …}:
+--   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it}
+--   {'skipped', 'overlap' | 'paused' | 'gone', holder or ''}
+--   {'lost'}                       a re-run whose collector has started a later tick since
+--
+-- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap.
+
+local collector, lease = KEYS[1], KEYS[2]
+local job, worker, due, kind, ttl, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+
+local fields = redis.call('HMGET', collector, 'version', 'every', 'paused', 'seen', 'started', 'epoch')
+local version, every, paused, seen, started, epoch = fields[1], tonumber(fields[2] or '0'), fields[3], tonumber(fields[4] or '0'), tonumber(fields[5] or '0'), fields[6]
+if not version then return {'skipped', 'gone', ''} end
+
+local function count(name, by) redis.call('HINCRBY', collector, 'n:' .. name, by or 1) end
+
+local grid = kind == 'grid'
+if grid and due > seen then
+  count('due')
+  if seen > 0 and every > 0 then
+    local gap = math.floor((due - seen) / every + 0.5) - 1
+    if gap > 0 then
+      count('due', gap)
+      count('missed', gap)
+    end
+  end
+  redis.call('HSET', collector, 'seen', due)
+end
+
+if paused == '1' and kind ~= 'manual' then
+  if grid then count('skipped') end
+  return {'skipped', 'paused', ''}
+end
+
+local holder = redis.call('GET', lease)
+local again = false
+if holder then
+  -- a lease reads  <fence>|<job id>|<worker>
+  if string.match(holder, '^[^|]*|([^|]*)|') ~= job then
+    if grid then count('skipped') end
+    return {'skipped', 'overlap', holder}
+  end
+  again = true
+end
+
+if grid then
+  if started > due then
+    count('lost')
+    count('run', -1) -- it was counted as run when it started the first time
+    return {'lost'}
+  end
+  again = again or started == due
+  redis.call('HSET', collector, 'started', due)
+end
+
+if again then count('rerun') elseif grid then count('run') end
+local fence = (epoch or '0') .. '.' .. redis.call('HINCRBY', collector, 'fence', 1)
+local value = fence .. '|' .. job .. '|' .. worker
+redis.call('SET', lease, value, 'PX', ttl)
+local record = ''
+if version ~= known then record = redis.call('HGET', collector, 'record') end
+return {'claimed', value, again and 'again' or 'first-try', version, record}

@@ -1,0 +1,22 @@
+-- A run is over and its points are safe: give the lease back and write the history, in one step.
+--
+-- KEYS  1 collector (hash)  2 lease (string)  3 runs (list, newest first)  4 outputs (list, newest first)
+-- ARGV  1 lease value  2 outcome kind  3 run record (JSON)  4 output (JSON) or ''  5 runs kept  6 outputs kept
+--       7 ended (ms)  8 run (ms)
+-- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but that count.
+
+local collector, lease = KEYS[1], KEYS[2]
+if redis.call('GET', lease) ~= ARGV[1] then
+  redis.call('HINCRBY', collector, 'n:stale', 1)
+  return 0
+end
+redis.call('DEL', lease)
+redis.call('HINCRBY', collector, 'n:' .. ARGV[2], 1)
+redis.call('HSET', collector, 'lastOutcome', ARGV[2], 'lastEnded', ARGV[7], 'lastRunMs', ARGV[8])
+redis.call('LPUSH', KEYS[3], ARGV[3])
+redis.call('LTRIM', KEYS[3], 0, ARGV[5] - 1)
+if ARGV[4] ~= '' then
+  redis.call('LPUSH', KEYS[4], ARGV[4])
+  redis.call('LTRIM', KEYS[4], 0, ARGV[6] - 1)
+end
+return 1

@@ -1,0 +1,107 @@
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  type CollectorId,
+  type CollectorRecord,
+  collectorRecordSchema,
+  type RunRecord,
+  runRecordSchema,
+  schedulerId,
+} from '@pythond/jobs';
+import type { Redis } from '@pythond/queue';
+import { keys } from './keys.ts';
+
+/** A collector with what Redis has counted for it since it was registered. */
+export interface CollectorView {
+  readonly record: CollectorRecord;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly lastOutcome: string | null;
+  readonly lastEndedMs: number | null;
+  readonly lastRunMs: number | null;
+}
+
+/** Finding what `ls`, `show` and the workers know of collectors: one hash each, and a set of their ids. */
+export class Collectors {
+  readonly #redis: Redis;
+
+  constructor(redis: Redis) {
+    this.#redis = redis;
+  }
+
+  /** Writes records; gives the ids that the registry did not have. */
+  async register(records: readonly CollectorRecord[]): Promise<CollectorId[]> {
+    if (records.length === 0) return [];
+    const pipeline = this.#redis.pipeline();
+    for (const record of records) {
+      const text = JSON.stringify(record);
+      const hash = keys.collector(schedulerId(record.id));
+      pipeline.sadd(keys.collectors, record.id);
+      // the epoch makes fences differ after a flush, when their counters start anew
+      pipeline.hsetnx(hash, 'epoch', randomBytes(4).toString('hex'));
+      pipeline.hset(hash, {
+        record: text,
+        version: createHash('sha256').update(text).digest('hex').slice(0, 16),
+        every: record.everyMs,
+        paused: record.paused ? '1' : '0',
+      });
+    }
+    const replies = (await pipeline.exec()) ?? [];
+    return records.filter((_, index) => replies[index * 3]?.[1] === 1).map((record) => record.id);
+  }
+
+  /** Ends collectors: a tick that is queued already finds nothing to run. Their history stays. */
+  async remove(ids: readonly CollectorId[]): Promise<void> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) {
+      pipeline.srem(keys.collectors, id);
+      pipeline.hdel(keys.collector(schedulerId(id)), 'record', 'version', 'paused', 'seen');
+    }
+    await pipeline.exec();
+  }
+
+  async ids(): Promise<CollectorId[]> {
+    return (await this.#redis.smembers(keys.collectors)).sort() as CollectorId[];
+  }
+
+  async get(id: CollectorId): Promise<CollectorView | null> {
+    return toView(await this.#redis.hgetall(keys.collector(schedulerId(id))));
+  }
+
+  async list(): Promise<CollectorView[]> {
+    const ids = await this.ids();
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.hgetall(keys.collector(schedulerId(id)));
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.flatMap(([, hash]) => toView(hash as Record<string, string>) ?? []);
+  }
+
+  /** The newest runs, newest first. */
+  async runs(id: CollectorId, most: number): Promise<RunRecord[]> {
+    const texts = await this.#redis.lrange(keys.runs(schedulerId(id)), 0, most - 1);
+    return texts.map((text) => runRecordSchema.parse(JSON.parse(text)));
+  }
+
+  /** The long form of what a run printed, while it is kept. */
+  async output(id: CollectorId, run: string): Promise<{ stdout: string; stderr: string } | null> {
+    const texts = await this.#redis.lrange(keys.outputs(schedulerId(id)), 0, -1);
+    const found = texts
+      .map((text) => JSON.parse(text) as { run: string; stdout: string; stderr: string })
+      .find((output) => output.run === run);
+    return found ?? null;
+  }
+}
+
+const COUNT_PREFIX = 'n:';
+
+function toView(hash: Record<string, string>): CollectorView | null {
+  if (!hash['record']) return null;
+  const counts = Object.entries(hash)
+    .filter(([field]) => field.startsWith(COUNT_PREFIX))
+    .map(([field, value]) => [field.slice(COUNT_PREFIX.length), Number(value)] as const);
+  return {
+    record: collectorRecordSchema.parse(JSON.parse(hash['record'])),
+    counts: Object.fromEntries(counts),
+    lastOutcome: hash['lastOutcome'] ?? null,
+    lastEndedMs: hash['lastEnded'] ? Number(hash['lastEnded']) : null,
+    lastRunMs: hash['lastRunMs'] ? Number(hash['lastRunMs']) : null,
+  };
+}

@@ -1,0 +1,77 @@
+import type { Redis } from '@pythond/queue';
+import { z } from 'zod';
+import { keys } from './keys.ts';
+
+/** A worker that does not renew this is gone. */
+export const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_TTL_MS = 3 * HEARTBEAT_MS;
+
+const workerViewSchema = z.object({
+  name: z.string(),
+  host: z.string(),
+  pid: z.number(),
+  version: z.string(),
+  startedMs: z.number(),
+  pools: z.array(z.string()),
+  concurrency: z.number(),
+  running: z.number(),
+  runs: z.number(),
+  sandbox: z.enum(['strict', 'none']),
+});
+export type WorkerView = z.infer<typeof workerViewSchema>;
+
+/** A line of `conf.d` or `python.d` that does not work, for people to see. */
+export const problemSchema = z.object({
+  level: z.enum(['error', 'warning']),
+  code: z.string(),
+  text: z.string(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+/** What concerns the fleet as a whole: who works in it, what its configuration lacks, what the scheduler published. */
+export class Fleet {
+  readonly #redis: Redis;
+
+  constructor(redis: Redis) {
+    this.#redis = redis;
+  }
+
+  async beat(worker: WorkerView): Promise<void> {
+    await this.#redis
+      .multi()
+      .set(keys.worker(worker.name), JSON.stringify(worker), 'PX', HEARTBEAT_TTL_MS)
+      .sadd(keys.workers, worker.name)
+      .exec();
+  }
+
+  async leave(worker: string): Promise<void> {
+    await this.#redis.multi().del(keys.worker(worker)).srem(keys.workers, worker).exec();
+  }
+
+  async workers(): Promise<WorkerView[]> {
+    const names = (await this.#redis.smembers(keys.workers)).sort();
+    if (names.length === 0) return [];
+    const texts = await this.#redis.mget(names.map((name) => keys.worker(name)));
+    const gone = names.filter((_, index) => !texts[index]);
+    if (gone.length > 0) await this.#redis.srem(keys.workers, ...gone);
+    return texts.flatMap((text) => (text ? [workerViewSchema.parse(JSON.parse(text))] : []));
+  }
+
+  async putProblems(problems: readonly Problem[]): Promise<void> {
+    await this.#redis.set(keys.problems, JSON.stringify(problems));
+  }
+
+  async problems(): Promise<Problem[]> {
+    const text = await this.#redis.get(keys.problems);
+    return text ? z.array(problemSchema).parse(JSON.parse(text)) : [];
+  }
+
+  /** The DataKit for workers that were told of none. */
+  async publishDatakit(endpoint: string): Promise<void> {
+    await this.#redis.hset(keys.settings, 'datakit', endpoint);
+  }
+
+  async publishedDatakit(): Promise<string | null> {
+    return this.#redis.hget(keys.settings, 'datakit');
+  }
+}

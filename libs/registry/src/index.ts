@@ -1,0 +1,13 @@
+export { BundleArchive } from './bundle-archive.ts';
+export { Collectors, type CollectorView } from './collectors.ts';
+export { Fleet, HEARTBEAT_MS, type Problem, problemSchema, type WorkerView } from './fleet.ts';
+export { type InputContent, Inputs, type PutResult } from './inputs.ts';
+export { keys } from './keys.ts';
+export {
+  type Claim,
+  type ClaimRequest,
+  LEASE_MS,
+  LEASE_RENEW_MS,
+  Leases,
+  type Release,
+} from './leases.ts';
