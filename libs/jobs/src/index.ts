@@ -37,6 +37,8 @@ export {
   discoverySchema,
   type Origin,
   originSchema,
+  type PointForm,
+  pointFormSchema,
 } from './payloads.ts';
 export {
   type Outcome,

@@ -36,7 +36,14 @@ export const originSchema = z.object({
 });
 export type Origin = z.infer<typeof originSchema>;
 
-/** A batch that was not accepted yet. `body` is line protocol: plain text, or base64 of its gzip. */
+/** How points are written: one a line, or (the few that no line can hold as they were meant) objects of a JSON array. */
+export const pointFormSchema = z.enum(['line-protocol', 'json']);
+export type PointForm = z.infer<typeof pointFormSchema>;
+
+/**
+ * A batch that was not accepted yet. `body` is a JSON array of its points' texts, so that they can be told apart again
+ * whatever is in them; plain, or base64 of its gzip.
+ */
 export const deliverJobSchema = z.object({
   v: z.literal(1),
   /** The DataKit, an origin such as `http://127.0.0.1:9529`. */
@@ -44,9 +51,10 @@ export const deliverJobSchema = z.object({
   category: z.string(),
   /** The query's parameters besides precision, in order. */
   query: z.array(z.tuple([z.string(), z.string()])),
+  form: pointFormSchema,
   encoding: z.enum(['plain', 'gzip']),
   body: z.string(),
-  /** SHA-256 of the uncompressed body, hex. */
+  /** SHA-256 of that JSON, hex. */
   digest: z.string(),
   points: z.number().int().positive(),
   origins: z.array(originSchema),
@@ -67,7 +75,7 @@ export const deadLetterSchema = z.object({
   category: z.string(),
   query: z.array(z.tuple([z.string(), z.string()])),
   /** Line protocol where the points could be encoded, else what the script reported, as JSON. */
-  form: z.enum(['line-protocol', 'json']),
+  form: pointFormSchema,
   body: z.string(),
   points: z.number().int().positive(),
   origins: z.array(originSchema),

@@ -45,6 +45,12 @@ export interface JobWorkerOptions {
   readonly maxStarts?: number | null;
 }
 
+/** BullMQ counts stalls and starts apart, and gives a job up for either. */
+function startBounds(maxStarts: number | null = MAX_STARTED_ATTEMPTS) {
+  if (maxStarts === null) return { maxStalledCount: Number.MAX_SAFE_INTEGER };
+  return { maxStalledCount: maxStarts, maxStartedAttempts: maxStarts };
+}
+
 /**
  * One BullMQ worker.
  *
@@ -69,10 +75,7 @@ export class JobWorker {
         lockDuration: LOCK_MS,
         lockRenewTime: LOCK_MS / 3,
         stalledInterval: STALLED_CHECK_MS,
-        maxStalledCount: MAX_STARTED_ATTEMPTS,
-        ...(options.maxStarts === null
-          ? {}
-          : { maxStartedAttempts: options.maxStarts ?? MAX_STARTED_ATTEMPTS }),
+        ...startBounds(options.maxStarts),
         removeOnComplete: { count: options.keep ?? 1_000 },
         removeOnFail: { count: options.keep ?? 1_000 },
         ...(options.limiter ? { limiter: options.limiter } : {}),

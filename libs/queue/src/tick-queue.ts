@@ -31,15 +31,13 @@ export class TickQueue {
   }
 
   /**
-   * Creates or corrects schedules. Where the phase moved, the old one has to go first: BullMQ stores a new offset
-   * but goes on ticking at the old one.
+   * Writes schedules. One that stands already goes first: BullMQ stores a new offset but goes on ticking at the old
+   * one, and a chain that a fast clock sent far ahead stays there.
    */
   async schedule(wanted: readonly Schedule[], stored: ReadonlyMap<string, StoredSchedule>): Promise<void> {
     await inBatches(wanted, async (schedule) => {
       const id = schedulerId(schedule.collector);
-      const old = stored.get(id);
-      const moved = old && (old.everyMs !== schedule.everyMs || old.offsetMs !== schedule.offsetMs);
-      if (moved) await this.#queue.removeJobScheduler(id);
+      if (stored.has(id)) await this.#queue.removeJobScheduler(id);
       await this.#queue.upsertJobScheduler(
         id,
         { every: schedule.everyMs, offset: schedule.offsetMs },
@@ -76,6 +74,12 @@ export class TickQueue {
       { collector },
       { jobId: id, attempts: 1, ...(delayMs ? { delay: delayMs } : {}) },
     );
+  }
+
+  /** What the worker answered for a tick: `succeeded`, `overlap`, …; null while it waits or runs. */
+  async answer(id: string): Promise<string | null> {
+    const job = await this.#queue.getJob(id);
+    return job?.finishedOn ? String(job.returnvalue ?? job.failedReason) : null;
   }
 
   async close(): Promise<void> {

@@ -19,7 +19,8 @@ if not version then return {'skipped', 'gone', ''} end
 local function count(name, by) redis.call('HINCRBY', collector, 'n:' .. name, by or 1) end
 
 local grid = kind == 'grid'
-if grid and due > seen then
+local fresh = grid and due > seen -- this tick was not seen before, so it is to be counted
+if fresh then
   count('due')
   if seen > 0 and every > 0 then
     local gap = math.floor((due - seen) / every + 0.5) - 1
@@ -32,8 +33,14 @@ if grid and due > seen then
 end
 
 if paused == '1' and kind ~= 'manual' then
-  if grid then count('skipped') end
+  if fresh then count('skipped') end
   return {'skipped', 'paused', ''}
+end
+
+if grid and started > due then
+  count('lost')
+  count('run', -1) -- it was counted as run when it started the first time
+  return {'lost'}
 end
 
 local holder = redis.call('GET', lease)
@@ -41,18 +48,13 @@ local again = false
 if holder then
   -- a lease reads  <fence>|<job id>|<worker>
   if string.match(holder, '^[^|]*|([^|]*)|') ~= job then
-    if grid then count('skipped') end
+    if fresh then count('skipped') end
     return {'skipped', 'overlap', holder}
   end
   again = true
 end
 
 if grid then
-  if started > due then
-    count('lost')
-    count('run', -1) -- it was counted as run when it started the first time
-    return {'lost'}
-  end
   again = again or started == due
   redis.call('HSET', collector, 'started', due)
 end

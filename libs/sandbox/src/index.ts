@@ -1,1 +1,1 @@
-export { defaultPolicy, type Policy, policySchema } from './policy.ts';
+export { defaultPolicy, type Policy, policyLimits, policySchema } from './policy.ts';

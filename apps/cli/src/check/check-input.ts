@@ -1,0 +1,143 @@
+import type { BundleCache, BundleLimits, BundleStore } from '@pythond/bundles';
+import {
+  type CollectorId,
+  collectorId,
+  defaultTimeoutMs,
+  type InputDefinition,
+  type InputRecord,
+} from '@pythond/jobs';
+import {
+  type Catalogue,
+  causeOf,
+  defaultHostLimits,
+  HostDiedError,
+  type HostLease,
+  type HostPool,
+  outcomeOf,
+  type Report,
+} from '@pythond/runner';
+import { contentOf, prepareInput } from '@pythond/scheduler';
+import { InputSupply, type OpenInput } from '@pythond/worker';
+import { checkedReports } from './checked-reports.ts';
+import type { CheckedCollector, CheckFailure } from './result.ts';
+
+export interface CheckInputOptions {
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly secretsDirs: readonly string[];
+  readonly bundleLimits: Partial<BundleLimits>;
+  readonly ownDatakit: string;
+  readonly store: Pick<BundleStore, 'put'>;
+  readonly bundles: Pick<BundleCache, 'acquire'>;
+  readonly hosts: Pick<HostPool, 'acquire'>;
+  readonly cwd: string;
+  /** Whether a collector is to be run. */
+  readonly wanted: (id: CollectorId) => boolean;
+  readonly onProblem: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface CheckedInput {
+  readonly collectors: CheckedCollector[];
+  readonly failures: CheckFailure[];
+}
+
+/** Runs every wanted collector of one input once, the way a worker would, without a Redis and without a DataKit. */
+export async function checkInput(
+  definition: InputDefinition,
+  options: CheckInputOptions,
+): Promise<CheckedInput> {
+  let lease: HostLease | undefined;
+  let supply: InputSupply | undefined;
+  try {
+    const record = await recordOf(definition, options);
+    supply = supplyOf(record, options);
+    const input = await supply.open(record.key, record.number);
+    lease = await options.hosts.acquire(input.spec, { signal: options.signal });
+    const { host, catalogue } = lease;
+    const failures = failuresOf(record, catalogue, options);
+    const collectors: CheckedCollector[] = [];
+    for (const found of catalogue.collectors) {
+      const id = collectorId(record.key, found.dir, found.module, found.class);
+      if (options.wanted(id))
+        collectors.push(await checkCollector({ id, found, record, input, host }, options));
+    }
+    return { collectors, failures };
+  } catch (error) {
+    if (options.signal.aborted) throw error;
+    return { collectors: [], failures: [wholeFailure(definition, error)] };
+  } finally {
+    lease?.release();
+    supply?.close();
+  }
+}
+
+async function recordOf(definition: InputDefinition, options: CheckInputOptions): Promise<InputRecord> {
+  const { home, bundleLimits: limits } = options;
+  const prepared = await prepareInput(definition, { home, limits });
+  for (const problem of prepared.problems) {
+    options.onProblem(`${definition.key}: ${problem.message}; ${problem.hint}`);
+  }
+  await options.store.put(prepared.digest, prepared.archive);
+  return { v: 1, number: 1, ...contentOf(definition, prepared) };
+}
+
+function supplyOf(record: InputRecord, { bundles, env, secretsDirs, cwd }: CheckInputOptions): InputSupply {
+  return new InputSupply({ record: async () => record, bundles, env, secretsDirs, cwd });
+}
+
+function failuresOf(
+  record: InputRecord,
+  { failures }: Catalogue,
+  { wanted }: CheckInputOptions,
+): CheckFailure[] {
+  return failures
+    .filter(({ dir, module, class: name }) => wanted(collectorId(record.key, dir, module, name ?? '')))
+    .map(({ module, class: name, type, message, traceback, hint }) => ({
+      ...{ input: record.key, module, class: name, type, message, traceback, hint },
+    }));
+}
+
+function wholeFailure({ key }: InputDefinition, error: unknown): CheckFailure {
+  const type = error instanceof Error ? error.name : 'Error';
+  const message = error instanceof Error ? error.message : String(error);
+  const traceback = error instanceof HostDiedError ? error.message : '';
+  return { input: key, module: null, class: null, type, message, traceback, hint: null };
+}
+
+interface Subject {
+  readonly id: CollectorId;
+  readonly found: Catalogue['collectors'][number];
+  readonly record: InputRecord;
+  readonly input: OpenInput;
+  readonly host: HostLease['host'];
+}
+
+/** Beyond the time-out: nobody renews a lease here. */
+const LEASE_MARGIN_MS = 60_000;
+
+async function checkCollector(subject: Subject, options: CheckInputOptions): Promise<CheckedCollector> {
+  const { id, found, record, input, host } = subject;
+  const everyMs = record.intervalMs ?? found.interval * 1000;
+  const timeoutMs = record.timeoutMs ?? (found.timeout ? found.timeout * 1000 : defaultTimeoutMs(everyMs));
+  const frames: Report[] = [];
+  const startedMs = Date.now();
+  const run = host.run({
+    collector: found.key,
+    timeoutMs,
+    leaseMs: timeoutMs + LEASE_MARGIN_MS,
+    signal: options.signal,
+    onReport: (report) => frames.push(report),
+  });
+  const end = await run.result;
+  const outcome = outcomeOf(end).kind as CheckedCollector['outcome'];
+  const { reports, warnings } = checkedReports(frames, { input, startedMs, ownDatakit: options.ownDatakit });
+  return {
+    ...{ id, input: record.key, module: found.module, class: found.class, name: found.name },
+    ...{ interval: everyMs / 1000, outcome, durationMs: Math.round(end.times.runMs * 1000) / 1000, reports },
+    lastErrors: end.lastErrors.map(({ input: about, content }) => ({ input: about, err_content: content })),
+    ...{ stdout: end.stdout, stderr: end.stderr, error: end.error },
+    warnings: [...found.warnings, ...input.warnings, ...end.warnings, ...warnings],
+    hint: outcome === 'succeeded' ? null : causeOf(end, defaultHostLimits),
+  };
+}

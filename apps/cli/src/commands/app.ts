@@ -1,0 +1,36 @@
+import { type Component, startInOrder } from '@pythond/lifecycle';
+import { type Context, type HomeFlags, settingsOf } from '../context.ts';
+import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
+import { findRedis, reach } from '../fleet-connection.ts';
+import { type AppOptions, makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
+import { confinementWarning } from '../narrator.ts';
+import { untilAborted } from '../until-aborted.ts';
+
+export type AppName = 'scheduler' | 'worker' | 'normalizer';
+
+const makers: Readonly<Record<AppName, (options: AppOptions) => Component>> = {
+  scheduler: (options) => makeScheduler(options),
+  worker: (options) => makeWorker(options),
+  normalizer: (options) => makeNormalizer(options),
+};
+
+/** `pythond scheduler | worker | normalizer`: one app alone, for containers; it logs JSON lines to standard output. */
+export async function app(name: AppName, context: Context, flags: HomeFlags): Promise<ExitCode> {
+  const settings = await settingsOf(context, flags);
+  const redis = await findRedis(settings);
+  if (!redis) {
+    throw new CommandError(
+      `The ${name} needs a Redis: set REDIS_URL, for example redis://localhost:6379. (\`pythond up\` brings its own.)`,
+    );
+  }
+  await reach(redis);
+  if (name === 'worker') context.terminal.err.write(`${confinementWarning}\n`);
+  const component = makers[name]({ context, settings, redis, logFile: null });
+  await startInOrder([component]);
+  try {
+    await untilAborted(context.signal);
+  } finally {
+    await component.stop();
+  }
+  return exitCodes.ok;
+}

@@ -1,0 +1,98 @@
+import { Collectors, type CollectorView, Fleet, Inputs } from '@pythond/registry';
+import { type Context, type HomeFlags, settingsOf } from '../context.ts';
+import { type ExitCode, exitCodes } from '../exit.ts';
+import { withFleet } from '../fleet-connection.ts';
+import { oneLine } from '../printable.ts';
+import { ago, duration, print, printJson, type Terminal, table } from '../terminal.ts';
+
+export interface LsFlags extends HomeFlags {
+  readonly json?: boolean;
+}
+
+/** `pythond ls`: every collector of the fleet, what could not be imported, what is wrong with the configuration. */
+export async function ls(context: Context, flags: LsFlags): Promise<ExitCode> {
+  const settings = await settingsOf(context, { ...(flags.home ? { home: flags.home } : {}) });
+  return withFleet(settings, async (redis) => {
+    const [views, discoveries, problems] = await Promise.all([
+      new Collectors(redis).list(),
+      new Inputs(redis).discoveries(),
+      new Fleet(redis).problems(),
+    ]);
+    const failures = discoveries.flatMap(({ input, failures: found, error }) => [
+      ...(error ? [{ input, module: null, type: error.code, message: error.message, hint: null }] : []),
+      ...found.map(({ module, type, message, hint }) => ({ input, module, type, message, hint })),
+    ]);
+    if (flags.json) {
+      printJson(context.terminal, { collectors: views.map(toJson), failures, problems });
+      return exitCodes.ok;
+    }
+    printCollectors(context.terminal, views);
+    for (const { input, module, type, message, hint } of failures) {
+      const where = module ? `${input}: module ${module}` : input;
+      print(
+        context.terminal,
+        `${context.terminal.colors.red('✗')} ${oneLine(`${where}: ${type}: ${message}`)}`,
+      );
+      if (hint) print(context.terminal, `  ${oneLine(hint)}`);
+    }
+    for (const { text } of problems)
+      print(context.terminal, `${context.terminal.colors.yellow('!')} ${oneLine(text)}`);
+    return exitCodes.ok;
+  });
+}
+
+export function toJson(view: CollectorView) {
+  const { record, counts, lastOutcome, lastEndedMs, lastRunMs } = view;
+  const { id, input, module, name, everyMs, timeoutMs, paused, pool } = record;
+  return {
+    ...{ id, input, module, class: record.class, name, everyMs, timeoutMs, paused, pool },
+    ...{ counts, lastOutcome, lastEndedMs, lastRunMs },
+  };
+}
+
+function printCollectors(terminal: Terminal, views: readonly CollectorView[]): void {
+  if (views.length === 0) {
+    print(
+      terminal,
+      'No collectors yet. Is a worker running? `pythond check` runs the collectors of this home at once.',
+    );
+    return;
+  }
+  const columns = [
+    { title: 'COLLECTOR', shrinks: true },
+    { title: 'EVERY', align: 'right' as const },
+    { title: 'LAST', shrinks: false },
+    { title: 'ENDED', align: 'right' as const },
+    { title: 'TOOK', align: 'right' as const },
+    { title: 'OK', align: 'right' as const },
+    { title: 'BAD', align: 'right' as const },
+    { title: 'SKIP', align: 'right' as const },
+  ];
+  print(
+    terminal,
+    table(
+      terminal,
+      columns,
+      views.map((view) => row(terminal, view)),
+    ),
+  );
+}
+
+function row(
+  { colors }: Terminal,
+  { record, counts, lastOutcome, lastEndedMs, lastRunMs }: CollectorView,
+): string[] {
+  const succeeded = counts['succeeded'] ?? 0;
+  const bad = (counts['failed'] ?? 0) + (counts['timed-out'] ?? 0) + (counts['killed'] ?? 0);
+  const last = record.paused ? 'paused' : (lastOutcome ?? 'not yet');
+  return [
+    oneLine(record.id),
+    duration(record.everyMs),
+    lastOutcome === 'succeeded' ? colors.green(last) : lastOutcome ? colors.red(last) : last,
+    ago(lastEndedMs, Date.now()),
+    lastRunMs === null ? '' : duration(lastRunMs),
+    String(succeeded),
+    String(bad),
+    String((counts['skipped'] ?? 0) + (counts['missed'] ?? 0)),
+  ];
+}

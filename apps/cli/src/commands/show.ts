@@ -1,0 +1,135 @@
+import { type RunRecord, schedulerId } from '@pythond/jobs';
+import { Collectors, type CollectorView, Inputs } from '@pythond/registry';
+import { type Context, type HomeFlags, settingsOf } from '../context.ts';
+import { type ExitCode, exitCodes } from '../exit.ts';
+import { withFleet } from '../fleet-connection.ts';
+import { indent, oneLine } from '../printable.ts';
+import { ago, duration, print, printJson, type Terminal, table } from '../terminal.ts';
+import { findCollector } from './find-collector.ts';
+import { toJson } from './ls.ts';
+
+export interface ShowFlags extends HomeFlags {
+  readonly json?: boolean;
+  /** How many of the newest runs. */
+  readonly runs: number;
+}
+
+/** `pythond show COLLECTOR`: one collector, its newest runs, and the last one in full. */
+export async function show(context: Context, wanted: string, flags: ShowFlags): Promise<ExitCode> {
+  const settings = await settingsOf(context, { ...(flags.home ? { home: flags.home } : {}) });
+  return withFleet(settings, async (redis) => {
+    const collectors = new Collectors(redis);
+    const view = await findCollector(collectors, wanted);
+    const { id, input, inputNumber } = view.record;
+    const [runs, record] = await Promise.all([
+      collectors.runs(id, flags.runs),
+      new Inputs(redis).get(input, inputNumber),
+    ]);
+    if (flags.json) {
+      const { bundle = null, cmd = null } = record ?? {};
+      printJson(context.terminal, {
+        ...toJson(view),
+        scheduler: schedulerId(id),
+        inputNumber,
+        bundle,
+        cmd,
+        runs,
+      });
+      return exitCodes.ok;
+    }
+    printView(context.terminal, view, record?.bundle ?? null, record?.cmd ?? null);
+    printRuns(context.terminal, runs);
+    const [last] = runs;
+    if (last) printRun(context.terminal, last);
+    return exitCodes.ok;
+  });
+}
+
+function printView(
+  terminal: Terminal,
+  { record, counts }: CollectorView,
+  bundle: string | null,
+  cmd: string | null,
+): void {
+  const { colors } = terminal;
+  print(terminal, colors.bold(oneLine(record.id)));
+  const line = (label: string, value: string) => print(terminal, `  ${label.padEnd(10)} ${value}`);
+  line(
+    'every',
+    `${duration(record.everyMs)}${record.paused ? ' (paused)' : ''}, time-out ${duration(record.timeoutMs)}`,
+  );
+  line(
+    'input',
+    `${oneLine(record.input)}, version ${record.inputNumber}${cmd ? `, run by ${oneLine(cmd)}` : ''}`,
+  );
+  if (bundle) line('bundle', bundle.slice(0, 16));
+  const ticks = ['due', 'run', 'skipped', 'missed', 'lost'].map((name) => `${counts[name] ?? 0} ${name}`);
+  line('ticks', ticks.join(' · '));
+  print(terminal);
+}
+
+function printRuns(terminal: Terminal, runs: readonly RunRecord[]): void {
+  if (runs.length === 0) {
+    print(terminal, '  No run has ended yet.');
+    return;
+  }
+  const right = 'right' as const;
+  const columns = [
+    { title: '  ENDED', align: right },
+    { title: 'OUTCOME', shrinks: true },
+    { title: 'TOOK', align: right },
+    { title: 'LAG', align: right },
+    { title: 'POINTS', align: right },
+    { title: 'SENT', align: right },
+    { title: 'WAIT', align: right },
+    { title: 'DEAD', align: right },
+  ];
+  print(
+    terminal,
+    table(
+      terminal,
+      columns,
+      runs.map((run) => runRow(terminal, run)),
+    ),
+  );
+}
+
+function runRow({ colors }: Terminal, run: RunRecord): string[] {
+  const outcome = outcomeText(run);
+  const { reported, delivered, queued, dead } = run.points;
+  return [
+    ago(run.endedMs, Date.now()),
+    run.outcome.kind === 'succeeded' ? colors.green(outcome) : colors.red(outcome),
+    duration(run.phases.runMs),
+    duration(run.phases.lagMs),
+    ...[reported, delivered, queued, dead].map(String),
+  ];
+}
+
+export function outcomeText({ outcome }: Pick<RunRecord, 'outcome'>): string {
+  return 'reason' in outcome ? `${outcome.kind} (${outcome.reason})` : outcome.kind;
+}
+
+/** One run in full: what happened, what it was warned of, its traceback, what it printed. */
+export function printRun(terminal: Terminal, run: RunRecord): void {
+  print(terminal);
+  const confined = run.sandbox === 'none' ? ', NOT CONFINED' : '';
+  print(
+    terminal,
+    terminal.colors.bold(`Run ${new Date(run.dueMs).toISOString()} on ${oneLine(run.worker)}${confined}`),
+  );
+  if (run.hint) print(terminal, `  ${oneLine(run.hint)}`);
+  for (const { code, message, count = 1 } of run.warnings) {
+    print(
+      terminal,
+      `  ${terminal.colors.yellow('!')} ${oneLine(message)} (${code}${count > 1 ? `, ${count} times` : ''})`,
+    );
+  }
+  if (run.error?.traceback) print(terminal, indent(run.error.traceback));
+  for (const [name, text] of [
+    ['stdout', run.stdout],
+    ['stderr', run.stderr],
+  ] as const) {
+    if (text) print(terminal, `  ${terminal.colors.dim(name)}\n${indent(text)}`);
+  }
+}

@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import type { Settings } from '@pythond/config';
+import { Normalizer, type NormalizerEvent } from '@pythond/normalizer';
+import type { RedisTarget } from '@pythond/queue';
+import { Scheduler, type SchedulerEvent } from '@pythond/scheduler';
+import { createLogger, type Logger } from '@pythond/telemetry';
+import { Worker, type WorkerEvent } from '@pythond/worker';
+import type { Context } from './context.ts';
+import { corePath, version } from './version.ts';
+
+export interface AppOptions {
+  readonly context: Context;
+  readonly settings: Settings;
+  readonly redis: RedisTarget;
+  /** Where the apps log; null: standard output. */
+  readonly logFile: string | null;
+}
+
+export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEvent) => void): Scheduler {
+  const { settings, context, redis } = options;
+  const { home, bundleLimits, secretsDirs, datakitUrl } = settings;
+  return new Scheduler({
+    ...{ home, bundleLimits, secretsDirs, redis, env: context.env, log: logger('scheduler', options) },
+    datakit: datakitUrl,
+    ...(onEvent ? { onEvent } : {}),
+  });
+}
+
+export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) => void): Worker {
+  const { settings, context, redis } = options;
+  const { pools, concurrency, hosts, datakitUrl, cacheDir, secretsDirs } = settings;
+  return new Worker({
+    // two workers of one machine have one name in the settings, but each is one of the fleet
+    name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
+    ...{ version, redis, pools, concurrency, cacheDir, secretsDirs, corePath, env: context.env },
+    ...{ maxHosts: hosts, datakit: datakitUrl, log: logger('worker', options) },
+    ...(onEvent ? { onEvent } : {}),
+  });
+}
+
+export function makeNormalizer(options: AppOptions, onEvent?: (event: NormalizerEvent) => void): Normalizer {
+  const { redis } = options;
+  return new Normalizer({ redis, log: logger('normalizer', options), ...(onEvent ? { onEvent } : {}) });
+}
+
+function logger(app: string, { settings, logFile }: AppOptions): Logger {
+  return createLogger({ level: settings.logLevel, app, file: logFile });
+}

@@ -1,0 +1,141 @@
+import type { NormalizerEvent } from '@pythond/normalizer';
+import type { SchedulerEvent } from '@pythond/scheduler';
+import type { WorkerEvent } from '@pythond/worker';
+import { indent, oneLine } from './printable.ts';
+import { duration, print, type Terminal } from './terminal.ts';
+
+export const confinementWarning =
+  'NOT CONFINED: collectors run with all rights of this user. Run only collectors that you trust.';
+
+/** Tells what happens in a fleet of one process, a line each, for the person who started it. */
+export class Narrator {
+  readonly #terminal: Terminal;
+  /** What was last said of a collector or endpoint: the same trouble is not told again at every tick. */
+  readonly #troubles = new Map<string, string>();
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  scheduler(event: SchedulerEvent): void {
+    const { colors } = this.#terminal;
+    switch (event.kind) {
+      case 'collector-found': {
+        const every = event.paused ? 'paused' : `every ${duration(event.everyMs)}`;
+        return this.#line(colors.green('+'), `${event.id}  ${colors.dim(every)}`);
+      }
+      case 'collector-gone':
+        return this.#line(colors.yellow('-'), `${event.id} is gone`);
+      case 'module-failed': {
+        const { failure, input } = event;
+        this.#line(
+          colors.red('✗'),
+          oneLine(`${input}: ${failure.file ?? failure.module}: ${failure.type}: ${failure.message}`),
+        );
+        if (failure.hint) this.#line(' ', oneLine(failure.hint));
+        return;
+      }
+      case 'input-failed':
+        return this.#line(colors.red('✗'), oneLine(`${event.input}: ${event.message}`));
+      case 'problem':
+        return this.#line(
+          event.problem.level === 'error' ? colors.red('✗') : colors.yellow('!'),
+          oneLine(event.problem.text),
+        );
+      case 'home-read':
+        if (event.inputs.length > 0) return;
+        return this.#line(
+          colors.yellow('!'),
+          'there is no [[inputs.pythond]] block in conf.d: nothing to run',
+        );
+      case 'discovered':
+        if (event.collectors > 0) return;
+        return this.#line(colors.yellow('!'), `${event.input} has no collectors`);
+    }
+  }
+
+  worker(event: WorkerEvent): void {
+    switch (event.kind) {
+      case 'delivered':
+        return this.#delivered(event, `in ${duration(event.tookMs)}`);
+      case 'queued':
+        return this.#queued(event);
+      case 'dead':
+        return this.#dead(event);
+      case 'run-ended':
+        return this.#runEnded(event);
+      case 'tick-skipped':
+        return this.#trouble(event.collector, `skipped: ${event.reason}`);
+    }
+  }
+
+  normalizer(event: NormalizerEvent): void {
+    switch (event.kind) {
+      case 'delivered':
+        return this.#delivered(event, `at try ${event.attempt + 1}`);
+      case 'dead':
+        return this.#dead(event);
+      case 'still-waiting':
+        return;
+    }
+  }
+
+  #delivered(
+    event: {
+      readonly endpoint: string;
+      readonly category: string;
+      readonly points: number;
+      readonly collectors: readonly string[];
+    },
+    how: string,
+  ): void {
+    const { colors } = this.#terminal;
+    this.#troubles.delete(event.endpoint);
+    const what = `${plural(event.points, 'point')} of ${event.category} accepted by ${event.endpoint}`;
+    this.#timed(colors.green('✓'), `${what} ${colors.dim(`${how}, from ${event.collectors.join(', ')}`)}`);
+  }
+
+  #queued({ endpoint, category, points, reason }: Extract<WorkerEvent, { kind: 'queued' }>): void {
+    const { colors } = this.#terminal;
+    if (this.#troubles.get(endpoint) === reason) return;
+    this.#troubles.set(endpoint, reason);
+    const what = `${plural(points, 'point')} of ${category} wait for ${endpoint}: ${oneLine(reason)}`;
+    this.#timed(colors.yellow('…'), `${what}; they are kept and tried again`);
+  }
+
+  #dead({ category, points, collectors, code, message }: Extract<WorkerEvent, { kind: 'dead' }>): void {
+    const what = `${plural(points, 'point')} of ${category} from ${collectors.join(', ')} can't be delivered`;
+    this.#trouble(`${collectors.join()} ${code}`, `${what} (${code}): ${message}`);
+  }
+
+  #runEnded({ record }: Extract<WorkerEvent, { kind: 'run-ended' }>): void {
+    const { collector, outcome, hint, error } = record;
+    if (outcome.kind === 'succeeded') {
+      this.#troubles.delete(collector);
+      return;
+    }
+    const said = hint ?? outcome.kind;
+    if (this.#troubles.get(collector) === said) return;
+    this.#trouble(collector, said);
+    if (error?.traceback) print(this.#terminal, indent(error.traceback));
+  }
+
+  #trouble(about: string, text: string): void {
+    if (this.#troubles.get(about) === text) return;
+    this.#troubles.set(about, text);
+    this.#timed(this.#terminal.colors.red('✗'), `${oneLine(about)}: ${oneLine(text)}`);
+  }
+
+  #timed(mark: string, text: string): void {
+    const time = new Date().toTimeString().slice(0, 8);
+    print(this.#terminal, `  ${this.#terminal.colors.dim(time)} ${mark} ${text}`);
+  }
+
+  #line(mark: string, text: string): void {
+    print(this.#terminal, `  ${mark} ${text}`);
+  }
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { type CollectorId, schedulerId, tickId } from '@pythond/jobs';
+import { connect, type RedisTarget, TickQueue } from '@pythond/queue';
+import type { SchedulerEvent } from '@pythond/scheduler';
+import type { WorkerEvent } from '@pythond/worker';
+import { type ExitCode, exitCodes } from './exit.ts';
+
+/**
+ * For `up --once`: sees to it that every collector that is found runs once, and knows when all have, and whether all
+ * went well. New ones run by themselves; those that the registry knew already are asked to.
+ */
+export class OnceWatch {
+  readonly #redis: RedisTarget;
+  readonly #waiting = new Set<string>();
+  #undiscovered: Set<string> | null = null;
+  readonly #discovered = new Set<string>();
+  #found = 0;
+  #well = true;
+  #resolve: (code: ExitCode) => void = () => undefined;
+  readonly #done = new Promise<ExitCode>((resolve) => {
+    this.#resolve = resolve;
+  });
+
+  constructor(redis: RedisTarget) {
+    this.#redis = redis;
+  }
+
+  scheduler(event: SchedulerEvent): void {
+    switch (event.kind) {
+      case 'home-read':
+        this.#undiscovered = new Set(event.inputs.filter((input) => !this.#discovered.has(input)));
+        break;
+      case 'discovered':
+        this.#discovered.add(event.input);
+        this.#undiscovered?.delete(event.input);
+        break;
+      case 'collector-found':
+        if (!event.paused) this.#expect(event);
+        break;
+      case 'module-failed':
+      case 'input-failed':
+        this.#well = false;
+        break;
+      case 'problem':
+        if (event.problem.level === 'error') this.#well = false;
+        break;
+      case 'collector-gone':
+        break;
+    }
+    this.#finishWhenDone();
+  }
+
+  worker(event: WorkerEvent): void {
+    if (event.kind !== 'run-ended') return;
+    const { collector, outcome, points } = event.record;
+    if (outcome.kind !== 'succeeded' || points.queued + points.dead > 0) this.#well = false;
+    this.#waiting.delete(collector);
+    this.#finishWhenDone();
+  }
+
+  /** Resolves with the exit code when all have run, or with `failed` when the signal fires before. */
+  done(signal: AbortSignal): Promise<ExitCode> {
+    signal.addEventListener('abort', () => this.#resolve(exitCodes.interrupted), { once: true });
+    return this.#done;
+  }
+
+  #expect({ id, pool, isNew }: Extract<SchedulerEvent, { kind: 'collector-found' }>): void {
+    this.#found += 1;
+    this.#waiting.add(id);
+    if (!isNew) void this.#runNow(id as CollectorId, pool);
+  }
+
+  async #runNow(id: CollectorId, pool: string): Promise<void> {
+    const redis = connect(this.#redis, 'failing', () => undefined);
+    const queue = new TickQueue(pool, redis);
+    try {
+      const nonce = randomBytes(4).toString('hex');
+      await queue.runOnce(tickId('manual', schedulerId(id), Date.now(), nonce), id);
+    } catch {
+      this.#well = false; // then it runs with its grid
+    } finally {
+      await queue.close();
+      redis.disconnect();
+    }
+  }
+
+  #finishWhenDone(): void {
+    if (this.#undiscovered === null || this.#undiscovered.size > 0 || this.#waiting.size > 0) return;
+    if (this.#found === 0) this.#resolve(exitCodes.usage);
+    else this.#resolve(this.#well ? exitCodes.ok : exitCodes.failed);
+  }
+}

@@ -1,0 +1,148 @@
+import process from 'node:process';
+import { Command, InvalidArgumentError } from 'commander';
+import { type AppName, app } from './commands/app.ts';
+import { check } from './commands/check.ts';
+import { datakitStandin } from './commands/datakit-standin.ts';
+import { ls } from './commands/ls.ts';
+import { normalize } from './commands/normalize.ts';
+import { run } from './commands/run.ts';
+import { show } from './commands/show.ts';
+import { up } from './commands/up.ts';
+import type { Context } from './context.ts';
+import type { ExitCode } from './exit.ts';
+import { version } from './version.ts';
+
+const HOME: [string, string] = [
+  '--home <dir>',
+  'the folder with conf.d and python.d (default: PYTHOND_HOME, else here)',
+];
+const JSON_FLAG: [string, string] = ['--json', 'print JSON, for scripts'];
+const EXIT_CODES = '\nExit codes: 0 all went well, 1 something failed, 2 wrong usage or configuration.';
+
+/** The command line. `onEnd` is told the exit code of the command that ran. */
+export function createProgram(context: Context, onEnd: (code: ExitCode) => void): Command {
+  const { out, err, columns } = context.terminal;
+  const program = new Command('pythond')
+    .description(
+      "Runs the Python collectors of DataKit's pythond input, on one laptop or on a fleet of workers.",
+    )
+    .version(version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void out.write(text),
+      writeErr: (text) => void err.write(text),
+      getOutHelpWidth: () => columns,
+      getErrHelpWidth: () => columns,
+    })
+    .showSuggestionAfterError()
+    .addHelpText('after', EXIT_CODES);
+  addUp(program, context, onEnd);
+  addCheck(program, context, onEnd);
+  addNormalize(program, context, onEnd);
+  addLooking(program, context, onEnd);
+  addApps(program, context, onEnd);
+  return program;
+}
+
+function addUp(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  program
+    .command('up')
+    .description('all apps in one process, with a Redis of its own; until Ctrl-C')
+    .option(...HOME)
+    .option('--datakit <url>', 'the DataKit that gets the points (default: DATAKIT_URL, else 127.0.0.1:9529)')
+    .option('--once', 'run each collector once, then end; the exit code says whether all went well')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  $ pythond up\n  $ pythond up --home /usr/local/datakit --datakit http://10.0.0.5:9529\n  $ pythond up --once`,
+    )
+    .action(async (flags) => onEnd(await up(context, flags)));
+}
+
+function addCheck(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  program
+    .command('check')
+    .description('run collectors once, here, without Redis, and show what they would send')
+    .argument('[collectors...]', 'ids, or parts of ids (default: all)')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .option('--datakit <url>', 'also ask this DataKit what it would store; nothing is stored')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ pythond check\n  $ pythond check Demo --json\n  $ pythond check --home /usr/local/datakit',
+    )
+    .action(async (collectors: string[], flags) => onEnd(await check(context, collectors, flags)));
+}
+
+function addNormalize(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  program
+    .command('normalize')
+    .description('turn a JSON array of points on standard input into line protocol')
+    .requiredOption('--category <name>', 'metric, logging, object, custom_object, keyevent, rum, …')
+    .option('--precision <unit>', "unit of the points' own times: n, u, ms, s, m or h (default: guessed)")
+    .option('--integers <form>', 'send integers as "float" (as DataKit stores JSON) or "int"', 'float')
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExample:\n  $ pythond normalize --category metric < points.json')
+    .action(async (flags) => onEnd(await normalize(context, process.stdin, flags)));
+}
+
+function addLooking(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  program
+    .command('ls')
+    .description('the collectors of a running fleet, and what is wrong')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExamples:\n  $ pythond ls\n  $ REDIS_URL=redis://10.0.0.7 pythond ls --json')
+    .action(async (flags) => onEnd(await ls(context, flags)));
+  program
+    .command('show')
+    .description('one collector: its ticks, its newest runs, the last one in full')
+    .argument('<collector>', 'an id, or a part that fits one alone')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .option('--runs <n>', 'how many of the newest runs, at most 100', countOf(100), 10)
+    .addHelpText('after', '\nExample:\n  $ pythond show Demo')
+    .action(async (collector: string, flags) => onEnd(await show(context, collector, flags)));
+  program
+    .command('run')
+    .description('run one collector now, on a worker of the fleet, and show how it went')
+    .argument('<collector>', 'an id, or a part that fits one alone')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExample:\n  $ pythond run Demo')
+    .action(async (collector: string, flags) => onEnd(await run(context, collector, flags)));
+}
+
+const APPS: Readonly<Record<AppName, string>> = {
+  scheduler: 'the scheduler alone: reads conf.d and python.d, keeps the schedules',
+  worker: 'a worker alone: runs collectors and delivers their points',
+  normalizer: 'the normalizer alone: retries what could not be delivered, keeps dead letters',
+};
+
+function addApps(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  for (const [name, description] of Object.entries(APPS)) {
+    program
+      .command(name)
+      .description(description)
+      .option(...HOME)
+      .addHelpText('after', `\nExample:\n  $ REDIS_URL=redis://10.0.0.7:6379 pythond ${name}`)
+      .action(async (flags) => onEnd(await app(name as AppName, context, flags)));
+  }
+  program
+    .command('datakit-standin')
+    .description('a server that answers as DataKit does and keeps points in memory, to try things out')
+    .option('--host <address>', 'where it listens', '127.0.0.1')
+    .option('--port <n>', 'where it listens', countOf(65_535), 9529)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ pythond datakit-standin --port 9600\n  $ curl localhost:9600/_standin/points',
+    )
+    .action(async (flags) => onEnd(await datakitStandin(context, flags)));
+}
+
+function countOf(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
+  };
+}

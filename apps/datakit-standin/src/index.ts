@@ -1,0 +1,4 @@
+export type { LastError } from './last-error-route.ts';
+export type { StoredPoint, StoredValue } from './point-log.ts';
+export { type ReceivedCounts, type Standin, type StandinOptions, startStandin } from './standin.ts';
+export type { AcceptedRequest } from './write-route.ts';

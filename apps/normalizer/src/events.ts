@@ -1,0 +1,26 @@
+/** What a normalizer tells whoever started it; `up` prints it. */
+export type NormalizerEvent =
+  | {
+      readonly kind: 'delivered';
+      readonly endpoint: string;
+      readonly category: string;
+      readonly points: number;
+      readonly collectors: readonly string[];
+      readonly attempt: number;
+    }
+  | {
+      readonly kind: 'still-waiting';
+      readonly endpoint: string;
+      readonly category: string;
+      readonly points: number;
+      readonly attempt: number;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'dead';
+      readonly category: string;
+      readonly points: number;
+      readonly collectors: readonly string[];
+      readonly code: string;
+      readonly message: string;
+    };

@@ -1,0 +1,2 @@
+export type { NormalizerEvent } from './events.ts';
+export { Normalizer, type NormalizerOptions } from './normalizer.ts';

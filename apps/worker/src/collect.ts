@@ -1,0 +1,74 @@
+import { type CollectorRecord, collectorRecordSchema, parseTickId, type TickRef } from '@pythond/jobs';
+import type { JobContext, JobEnd } from '@pythond/queue';
+import type { Claim, Leases } from '@pythond/registry';
+import type { WorkerEvent } from './events.ts';
+import type { TickRun } from './run-tick.ts';
+
+export interface CollectDeps {
+  readonly worker: string;
+  readonly leases: Pick<Leases, 'claim'>;
+  readonly runs: TickRun;
+  readonly emit: (event: WorkerEvent) => void;
+}
+
+type Claimed = Extract<Claim, { kind: 'claimed' }>;
+
+/** What a worker remembers of a collector between its ticks, so that a claim need not bring it again. */
+interface KnownCollector {
+  readonly version: string;
+  readonly record: CollectorRecord;
+}
+
+const MAX_KNOWN = 20_000;
+
+/** Takes ticks from the collect queue: claims the collector's lease, and runs it when the lease is given. */
+export class Collect {
+  readonly #deps: CollectDeps;
+  readonly #known = new Map<string, KnownCollector>();
+
+  constructor(deps: CollectDeps) {
+    this.#deps = deps;
+  }
+
+  async process(context: JobContext): Promise<JobEnd> {
+    const tick = parseTickId(context.id);
+    if (!tick) return { kind: 'give-up', reason: `job ${context.id} is not a tick` };
+    const claim = await this.#deps.leases.claim({
+      scheduler: tick.scheduler,
+      jobId: context.id,
+      worker: this.#deps.worker,
+      dueMs: tick.dueMs,
+      kind: tick.kind,
+      knownVersion: this.#known.get(tick.scheduler)?.version ?? '',
+    });
+    switch (claim.kind) {
+      case 'skipped':
+        return this.#skipped(tick, claim.reason);
+      case 'lost':
+        return this.#skipped(tick, 'lost');
+      case 'claimed':
+        return this.#deps.runs.run({
+          tick,
+          context,
+          record: this.#record(tick, claim),
+          lease: claim.lease,
+          again: claim.again,
+        });
+    }
+  }
+
+  #record(tick: TickRef, claim: Claimed): CollectorRecord {
+    const known = this.#known.get(tick.scheduler);
+    if (claim.record === null && known) return known.record;
+    const record = collectorRecordSchema.parse(JSON.parse(claim.record ?? ''));
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(tick.scheduler, { version: claim.version, record });
+    return record;
+  }
+
+  #skipped(tick: TickRef, reason: string): JobEnd {
+    const collector = this.#known.get(tick.scheduler)?.record.id ?? tick.scheduler;
+    this.#deps.emit({ kind: 'tick-skipped', collector, reason, dueMs: tick.dueMs });
+    return { kind: 'done', value: reason };
+  }
+}

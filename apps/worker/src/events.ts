@@ -1,0 +1,35 @@
+import type { RunRecord } from '@pythond/jobs';
+
+/** What a worker tells whoever started it; `up` prints it. */
+export type WorkerEvent =
+  | { readonly kind: 'run-ended'; readonly record: RunRecord }
+  | {
+      readonly kind: 'tick-skipped';
+      readonly collector: string;
+      readonly reason: string;
+      readonly dueMs: number;
+    }
+  | {
+      readonly kind: 'delivered';
+      readonly endpoint: string;
+      readonly category: string;
+      readonly points: number;
+      readonly collectors: readonly string[];
+      readonly tookMs: number;
+    }
+  | {
+      readonly kind: 'queued';
+      readonly endpoint: string;
+      readonly category: string;
+      readonly points: number;
+      readonly collectors: readonly string[];
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'dead';
+      readonly category: string;
+      readonly points: number;
+      readonly collectors: readonly string[];
+      readonly code: string;
+      readonly message: string;
+    };

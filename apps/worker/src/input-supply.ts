@@ -1,0 +1,151 @@
+import { type BundleCache, BundleError, type BundleLease } from '@pythond/bundles';
+import { expandEnvs, resolveTags } from '@pythond/config';
+import type { InputRecord } from '@pythond/jobs';
+import { type HostSpec, resolveInterpreter } from '@pythond/runner';
+
+/** An input made ready on this worker: its bundle unpacked, its environment and interpreter resolved. */
+export interface OpenInput {
+  readonly record: InputRecord;
+  readonly spec: HostSpec;
+  readonly tags: Readonly<Record<string, string>>;
+  /** What is odd about it, for every run's record: a variable that could not be expanded, say. */
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+}
+
+/** Why an input can't be run on this worker. `code` is stable; the message says what to do. */
+export class InputUnavailableError extends Error {
+  override readonly name = 'InputUnavailableError';
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface InputSupplyOptions {
+  /** The record of an input's version; null when the registry has it no more. */
+  readonly record: (input: string, number: number) => Promise<InputRecord | null>;
+  readonly bundles: Pick<BundleCache, 'acquire'>;
+  /** The worker's own environment: what `$NAME` in `envs` may expand to, by the allow-list. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly secretsDirs: readonly string[];
+  /** An existing empty folder; a relative `cmd` counts from there, not from wherever the worker was started. */
+  readonly cwd: string;
+}
+
+interface Opened {
+  readonly ready: Promise<{ readonly input: OpenInput; readonly lease: BundleLease }>;
+  readonly sinceMs: number;
+}
+
+const MAX_OPEN = 512;
+/** Secrets and interpreters change under a running worker; this is how long it may take to notice. */
+const REOPEN_AFTER_MS = 5 * 60_000;
+
+/**
+ * Opens inputs once and keeps them, so that a tick finds everything ready.
+ *
+ * An input is *opening* (callers share the promise), then *open* until it is too old or the least recently used of
+ * too many; a failure to open is not kept. Its bundle stays on the disk as long as it is open.
+ */
+export class InputSupply {
+  readonly #options: InputSupplyOptions;
+  readonly #open = new Map<string, Opened>();
+
+  constructor(options: InputSupplyOptions) {
+    this.#options = options;
+  }
+
+  /** @throws InputUnavailableError, InterpreterError */
+  async open(input: string, number: number): Promise<OpenInput> {
+    const key = `${number} ${input}`;
+    const opened = this.#fresh(key) ?? { ready: this.#prepare(input, number), sinceMs: performance.now() };
+    this.#open.delete(key); // to the end: the first is the least recently used
+    this.#open.set(key, opened);
+    this.#evict();
+    try {
+      return (await opened.ready).input;
+    } catch (error) {
+      this.#close(key, opened);
+      throw error;
+    }
+  }
+
+  #fresh(key: string): Opened | undefined {
+    const known = this.#open.get(key);
+    if (!known || performance.now() - known.sinceMs < REOPEN_AFTER_MS) return known;
+    this.#close(key, known);
+    return undefined;
+  }
+
+  close(): void {
+    for (const [key, opened] of this.#open) this.#close(key, opened);
+  }
+
+  #close(key: string, opened: Opened): void {
+    void opened.ready.then(({ lease }) => lease.release()).catch(() => undefined); // never opened: nothing to give back
+    if (this.#open.get(key) === opened) this.#open.delete(key);
+  }
+
+  #evict(): void {
+    for (const [key, opened] of this.#open) {
+      if (this.#open.size <= MAX_OPEN) return;
+      this.#close(key, opened);
+    }
+  }
+
+  async #prepare(input: string, number: number) {
+    const record = await this.#options.record(input, number);
+    if (!record) throw new InputUnavailableError('input-gone', `version ${number} of input ${input} is gone`);
+    const { environment, warnings } = await this.#environment(record);
+    const tags = await this.#tags(record);
+    const { cwd, env } = this.#options;
+    const path = env['PATH'] ?? '';
+    const interpreter = await resolveInterpreter({
+      cmd: record.cmd,
+      environment,
+      path,
+      cwd,
+      input: record.name,
+    });
+    const lease = await this.#bundle(record);
+    const { modules, policy } = record;
+    const spec: HostSpec = { interpreter, environment, bundleRoot: lease.root, modules, policy };
+    return { input: { record, tags, warnings, spec }, lease };
+  }
+
+  async #environment(record: InputRecord) {
+    const { env, secretsDirs } = this.#options;
+    const { environment, problems } = await expandEnvs({
+      envs: record.envs,
+      envAllow: record.policy.envAllow,
+      env,
+      secretsDirs,
+    });
+    const error = problems.find(({ level }) => level === 'error');
+    if (error)
+      throw new InputUnavailableError(error.code, `envs of input '${record.name}': ${error.message}`);
+    return { environment, warnings: problems.map(({ code, message }) => ({ code, message })) };
+  }
+
+  async #tags(record: InputRecord): Promise<Readonly<Record<string, string>>> {
+    const { tags, problems } = await resolveTags({
+      tags: record.tags,
+      secretsDirs: this.#options.secretsDirs,
+    });
+    const [problem] = problems;
+    if (problem)
+      throw new InputUnavailableError(problem.code, `tags of input '${record.name}': ${problem.message}`);
+    return tags;
+  }
+
+  async #bundle(record: InputRecord): Promise<BundleLease> {
+    try {
+      return await this.#options.bundles.acquire(record.bundle);
+    } catch (cause) {
+      if (!(cause instanceof BundleError)) throw cause;
+      throw new InputUnavailableError(cause.code, cause.message, { cause });
+    }
+  }
+}

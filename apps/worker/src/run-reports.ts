@@ -1,0 +1,148 @@
+import type { Destination } from '@pythond/datakit';
+import type { RunWarning } from '@pythond/jobs';
+import {
+  type Category,
+  createRunClock,
+  isCategory,
+  type Normalised,
+  normalise,
+  normaliseLines,
+  parseExactJson,
+  type RunClock,
+} from '@pythond/points';
+import type { Report } from '@pythond/runner';
+import { deadLetters, type Refused } from './dead-letters.ts';
+import { routeReport } from './destination.ts';
+import type { OpenInput } from './input-supply.ts';
+import type { Outlet, PointCounts, RunOrigin } from './outlet.ts';
+import { RunWarnings } from './run-warnings.ts';
+
+export interface RunReportsOptions {
+  readonly input: OpenInput;
+  readonly origin: RunOrigin;
+  readonly startedMs: number;
+  readonly everyMs: number;
+  /** The DataKit that a script means when it names none, or DataKit's default address. */
+  readonly ownDatakit: string;
+  readonly maxPoints: number;
+  readonly outlet: Outlet;
+  /** The run reported more than it may: it is to be killed; what it reported before counts. */
+  readonly onTooMany: () => void;
+}
+
+export interface RunReportsEnd extends PointCounts {
+  readonly reported: number;
+  readonly normaliseMs: number;
+  readonly warnings: readonly RunWarning[];
+}
+
+/**
+ * The reports of one run, on their way from the host to the outlet: parsed exactly, normalised, routed, as they come.
+ *
+ * `take` never waits and may throw (the text is no JSON): that ends the run as a broken frame. `settle` resolves when
+ * every point that was taken is accepted, queued or a dead letter.
+ */
+export class RunReports {
+  readonly #options: RunReportsOptions;
+  readonly #clock: RunClock;
+  readonly #warnings = new RunWarnings();
+  readonly #settling: Promise<PointCounts>[] = [];
+  #reported = 0;
+  #normaliseMs = 0;
+
+  constructor(options: RunReportsOptions) {
+    this.#options = options;
+    const { startedMs, everyMs, origin } = options;
+    this.#clock = createRunClock({ dueMs: origin.dueMs, startedMs, everyMs });
+  }
+
+  take(report: Report): void {
+    const askedMs = performance.now();
+    const { category } = report;
+    if (isCategory(category)) this.#normalised(report, category);
+    else this.#refuse(report, 'unknown-category', `DataKit has no category "${category}"`);
+    this.#normaliseMs += performance.now() - askedMs;
+  }
+
+  async settle(): Promise<RunReportsEnd> {
+    const counts = { delivered: 0, queued: 0, dead: 0 };
+    for (const one of await Promise.all(this.#settling)) {
+      counts.delivered += one.delivered;
+      counts.queued += one.queued;
+      counts.dead += one.dead;
+    }
+    const warnings = this.#warnings.list();
+    return { ...counts, reported: this.#reported, normaliseMs: this.#normaliseMs, warnings };
+  }
+
+  #normalised(report: Report, category: Category): void {
+    const { input, ownDatakit } = this.#options;
+    const route = routeReport(report, input.record, ownDatakit);
+    if (route.kind === 'denied') return this.#refuse(report, 'destination-denied', route.reason);
+    const { points, normalised } = this.#normalise(report, category, route.endpoint);
+    if (!this.#count(normalised)) return;
+    for (const { code, message } of normalised.warnings) this.#warnings.add(code, message);
+    const query = report.query.filter(([name]) => name !== 'precision');
+    this.#deliver({ endpoint: route.endpoint, category, query }, normalised, points);
+  }
+
+  #normalise(report: Report, category: Category, endpoint: string) {
+    const { tags, record } = this.#options.input;
+    const query = new Map(report.query);
+    const precision = query.get('precision');
+    const time = this.#clock.forReport(category, String(report.atNs), endpoint);
+    if (report.kind === 'raw') {
+      return {
+        points: report.body,
+        normalised: normaliseLines(report.body, { category, precision, tags, time }),
+      };
+    }
+    const points = parseExactJson(report.points, { integers: record.integers === 'int' ? 'all' : 'big' });
+    const strict = query.has('strict');
+    const options = { category, precision, integers: record.integers, tags, strict, time };
+    return { points, normalised: normalise(points, options) };
+  }
+
+  /** @returns false when the run has reported too much: this report is left out, and the run ends */
+  #count({ accepted, rejected }: Normalised): boolean {
+    this.#reported += accepted.length + rejected.length;
+    if (this.#reported <= this.#options.maxPoints) return true;
+    this.#reported -= accepted.length + rejected.length;
+    this.#options.onTooMany();
+    return false;
+  }
+
+  #deliver(destination: Destination, { accepted, rejected }: Normalised, points: unknown): void {
+    const { outlet, origin } = this.#options;
+    if (accepted.length > 0) this.#settling.push(outlet.deliver(destination, accepted, origin));
+    if (rejected.length > 0) {
+      this.#bury(
+        destination,
+        rejected.map(({ index, code, reason, line }) => ({
+          code,
+          reason,
+          point: line ?? (index >= 0 && Array.isArray(points) ? points[index] : points),
+        })),
+      );
+    }
+  }
+
+  /** The report as a whole can't go anywhere. */
+  #refuse(report: Report, code: string, reason: string): void {
+    const points = report.kind === 'raw' ? report.body : parseExactJson(report.points);
+    const list = Array.isArray(points) ? points : [points];
+    this.#reported += list.length;
+    this.#bury(
+      { endpoint: '', category: report.category, query: report.query },
+      list.map((point) => ({ code, reason, point })),
+    );
+  }
+
+  #bury(destination: Destination, refused: readonly Refused[]): void {
+    const first = refused[0];
+    if (first) this.#warnings.add(first.code, first.reason, refused.length);
+    const letters = deadLetters(destination, refused, this.#options.origin, Date.now());
+    const done = this.#options.outlet.bury(letters);
+    this.#settling.push(done.then(() => ({ delivered: 0, queued: 0, dead: refused.length })));
+  }
+}

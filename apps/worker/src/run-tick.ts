@@ -1,0 +1,195 @@
+import type { CollectorRecord, RunRecord, TickRef } from '@pythond/jobs';
+import type { JobContext, JobEnd } from '@pythond/queue';
+import { LEASE_MS, type Leases } from '@pythond/registry';
+import {
+  causeOf,
+  defaultHostLimits,
+  type HostLease,
+  type HostPool,
+  outcomeOf,
+  type RunEnd,
+  type RunHandle,
+} from '@pythond/runner';
+import type { WorkerEvent } from './events.ts';
+import type { InputSupply, OpenInput } from './input-supply.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import type { Outlet } from './outlet.ts';
+import { emptyEnd, outputOf, type RunFacts, recordOf, unavailableRecord } from './run-record.ts';
+import { RunReports } from './run-reports.ts';
+
+export interface TickRunDeps {
+  readonly worker: string;
+  readonly sandbox: 'strict' | 'none';
+  readonly leases: Pick<Leases, 'release' | 'giveBack'>;
+  readonly keeper: LeaseKeeper;
+  readonly inputs: InputSupply;
+  readonly hosts: Pick<HostPool, 'acquire'>;
+  readonly outlet: Outlet;
+  readonly ownDatakit: () => string;
+  readonly emit: (event: WorkerEvent) => void;
+}
+
+export interface ClaimedTick {
+  readonly tick: TickRef;
+  readonly context: JobContext;
+  readonly record: CollectorRecord;
+  readonly lease: string;
+  readonly again: boolean;
+}
+
+/** How long a tick waits for a host whose kind died lately; a longer back-off is this run's failure. */
+const HOST_WAIT_MS = 2_000;
+
+interface Ran {
+  readonly end: RunEnd;
+  readonly reports: RunReports;
+  readonly startedMs: number;
+}
+
+/**
+ * Runs a claimed tick to its end: host, run, reports, record. Its phases: preparing (input and host) → running →
+ * settling (every point accepted, queued or dead) → released, which writes the record. In any of them the job's
+ * signal may end it: then the run is killed, what it reported is still delivered, and the tick goes back when the
+ * worker stops.
+ */
+export class TickRun {
+  readonly #deps: TickRunDeps;
+
+  constructor(deps: TickRunDeps) {
+    this.#deps = deps;
+  }
+
+  async run(claimed: ClaimedTick): Promise<JobEnd> {
+    const held = new HeldRun();
+    const release = this.#deps.keeper.hold({
+      scheduler: claimed.tick.scheduler,
+      lease: claimed.lease,
+      onRenewed: (leaseMs) => held.renew(leaseMs),
+      onLost: () => held.lose(),
+    });
+    try {
+      return await this.#runHeld(claimed, held);
+    } finally {
+      release();
+    }
+  }
+
+  async #runHeld(claimed: ClaimedTick, held: HeldRun): Promise<JobEnd> {
+    const { context, record } = claimed;
+    let input: OpenInput;
+    let host: HostLease;
+    try {
+      input = await this.#deps.inputs.open(record.input, record.inputNumber);
+      host = await this.#deps.hosts.acquire(input.spec, { signal: context.signal, waitMs: HOST_WAIT_MS });
+    } catch (error) {
+      if (context.signal.aborted) return this.#back(claimed);
+      return this.#finish(claimed, unavailableRecord(this.#facts(claimed, Date.now()), error));
+    }
+    try {
+      const ran = await this.#execute(claimed, input, host, held);
+      const settledMs = performance.now();
+      const points = await ran.reports.settle();
+      const outcome = outcomeOf(ran.end);
+      if (outcome.kind === 'killed' && outcome.reason === 'stopping') return await this.#back(claimed);
+      const facts = this.#facts(claimed, ran.startedMs);
+      const deliverMs = performance.now() - settledMs;
+      const hint = outcome.kind === 'succeeded' ? null : causeOf(ran.end, defaultHostLimits);
+      const warnings = [...input.warnings, ...points.warnings];
+      return await this.#finish(
+        claimed,
+        recordOf(facts, ran.end, { points, deliverMs, hint, warnings }),
+        ran.end,
+      );
+    } finally {
+      host.release();
+    }
+  }
+
+  async #execute(claimed: ClaimedTick, input: OpenInput, host: HostLease, held: HeldRun): Promise<Ran> {
+    const { record, context } = claimed;
+    const startedMs = Date.now();
+    let handle: RunHandle | undefined;
+    const reports = new RunReports({
+      input,
+      origin: { collector: record.id, run: context.id, dueMs: claimed.tick.dueMs },
+      startedMs,
+      everyMs: record.everyMs,
+      ownDatakit: this.#deps.ownDatakit(),
+      maxPoints: defaultHostLimits.points,
+      outlet: this.#deps.outlet,
+      onTooMany: () => handle?.cancel(0, 'points-limit'),
+    });
+    handle = host.host.run({
+      collector: record.key,
+      timeoutMs: record.timeoutMs,
+      leaseMs: LEASE_MS,
+      onReport: (report) => reports.take(report),
+    });
+    held.attach(handle);
+    const onAbort = () => handle?.cancel(0, context.signal.reason === 'stopping' ? 'stopping' : 'cancelled');
+    if (context.signal.aborted) onAbort();
+    context.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return { end: await handle.result, reports, startedMs };
+    } finally {
+      context.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #facts(claimed: ClaimedTick, startedMs: number): RunFacts {
+    const { tick, context, record } = claimed;
+    return {
+      id: context.id,
+      collector: record.id,
+      kind: tick.kind,
+      dueMs: tick.dueMs,
+      takenMs: context.takenMs,
+      startedMs,
+      attempt: context.attempt,
+      worker: this.#deps.worker,
+      sandbox: this.#deps.sandbox,
+    };
+  }
+
+  async #finish(
+    claimed: ClaimedTick,
+    record: RunRecord,
+    end: Pick<RunEnd, 'stdout' | 'stderr'> = emptyEnd,
+  ): Promise<JobEnd> {
+    const { scheduler } = claimed.tick;
+    const kept = await this.#deps.leases.release({
+      scheduler,
+      lease: claimed.lease,
+      record,
+      output: outputOf(end),
+    });
+    this.#deps.emit({ kind: 'run-ended', record });
+    return { kind: 'done', value: kept ? record.outcome.kind : 'stale' };
+  }
+
+  /** The tick as if it had not been taken: another worker, or this one after its restart, runs it. */
+  async #back(claimed: ClaimedTick): Promise<JobEnd> {
+    await this.#deps.leases.giveBack(claimed.tick.scheduler, claimed.lease);
+    return { kind: 'back' };
+  }
+}
+
+/** What the lease keeper says, passed on to a run that may not have started yet. */
+class HeldRun {
+  #handle: RunHandle | undefined;
+  #lost = false;
+
+  attach(handle: RunHandle): void {
+    this.#handle = handle;
+    if (this.#lost) handle.cancel(0);
+  }
+
+  renew(leaseMs: number): void {
+    this.#handle?.renew(leaseMs);
+  }
+
+  lose(): void {
+    this.#lost = true;
+    this.#handle?.cancel(0);
+  }
+}

@@ -1,0 +1,207 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import path from 'node:path';
+import { type BundleCache, createBundleCache } from '@pythond/bundles';
+import type { Discovery } from '@pythond/jobs';
+import { type Component, Recurring, runAll } from '@pythond/lifecycle';
+import { Outbox } from '@pythond/outbox';
+import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
+import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases } from '@pythond/registry';
+import { createHostPool, type HostPool } from '@pythond/runner';
+import type { Logger } from '@pythond/telemetry';
+import { Collect } from './collect.ts';
+import { Delivery } from './delivery.ts';
+import { discover } from './discover.ts';
+import type { WorkerEvent } from './events.ts';
+import { InputSupply } from './input-supply.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { TickRun } from './run-tick.ts';
+
+export interface WorkerOptions {
+  /** Unique in the fleet. */
+  readonly name: string;
+  readonly version: string;
+  readonly redis: RedisTarget;
+  readonly pools: readonly string[];
+  /** Runs at once. */
+  readonly concurrency: number;
+  readonly maxHosts: number;
+  /** The DataKit of inputs that name none; null: what the scheduler published, else DataKit's default address. */
+  readonly datakit: string | null;
+  readonly cacheDir: string;
+  readonly secretsDirs: readonly string[];
+  /** The folder of `datakit_framework.py` and the host. */
+  readonly corePath: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  readonly onEvent?: (event: WorkerEvent) => void;
+}
+
+export const DEFAULT_DATAKIT = 'http://127.0.0.1:9529';
+const DISCOVER_CONCURRENCY = 2;
+/** How long runs may go on after the worker was told to stop; Docker's own patience is made to match. */
+const DRAIN_MS = 20_000;
+
+/**
+ * Pulls ticks, runs collectors, delivers their points. Everything it needs comes from Redis; nothing is lost with it.
+ *
+ * States: starting → working → draining (takes nothing new) → stopped. Stopping ends intake first, then runs, then
+ * hosts, then what is still to be delivered, then connections.
+ */
+export class Worker implements Component {
+  readonly name = 'worker';
+  readonly #options: WorkerOptions;
+  readonly #redis: Redis;
+  readonly #blocking: Redis;
+  readonly #fleet: Fleet;
+  readonly #keeper: LeaseKeeper;
+  readonly #outbox: Outbox;
+  readonly #delivery: Delivery;
+  readonly #startedMs = Date.now();
+  readonly #beat: Recurring;
+  readonly #discovered: JobQueue<Discovery>;
+  #workers: JobWorker[] = [];
+  #hosts: HostPool | undefined;
+  #inputs: InputSupply | undefined;
+  #bundles: BundleCache | undefined;
+  #tmpDir: string | undefined;
+  #published: string | null = null;
+  #runs = 0;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    const report = (error: unknown) => options.log.warn({ err: error }, 'will be tried again');
+    this.#redis = connect(options.redis, 'failing', report);
+    this.#blocking = connect(options.redis, 'waiting', report);
+    this.#fleet = new Fleet(this.#redis);
+    this.#keeper = new LeaseKeeper(new Leases(this.#redis), report);
+    this.#discovered = new JobQueue<Discovery>(queueNames.discovered, this.#redis);
+    this.#outbox = new Outbox(this.#redis);
+    this.#delivery = new Delivery({
+      outbox: this.#outbox,
+      log: options.log,
+      emit: (event) => this.#emit(event),
+    });
+    this.#beat = new Recurring(() => this.#heartbeat(), HEARTBEAT_MS, report);
+  }
+
+  async start(): Promise<void> {
+    const { cacheDir, corePath, maxHosts, env, secretsDirs, log } = this.#options;
+    await mkdir(cacheDir, { recursive: true, mode: 0o755 });
+    this.#tmpDir = await mkdtemp(path.join(tmpdir(), 'pythond-worker-'));
+    const inputs = new Inputs(this.#redis);
+    this.#bundles = createBundleCache({ dir: cacheDir, store: new BundleArchive(this.#redis) });
+    this.#inputs = new InputSupply({
+      record: (input, number) => inputs.get(input, number),
+      bundles: this.#bundles,
+      env,
+      secretsDirs,
+      cwd: this.#tmpDir,
+    });
+    const onEvent = (event: object) => log.debug(event, 'host');
+    this.#hosts = createHostPool({ maxHosts, corePath, tmpDir: this.#tmpDir, onEvent });
+    this.#keeper.start();
+    await this.#heartbeat();
+    this.#beat.start();
+    this.#workers = this.#options.pools.flatMap((pool) => this.#takeFrom(pool));
+    await Promise.all(this.#workers.map((worker) => worker.ready()));
+  }
+
+  async stop(): Promise<void> {
+    await runAll([
+      () => Promise.all(this.#workers.map((worker) => worker.stop(DRAIN_MS))),
+      () => this.#hosts?.stop(),
+      () => this.#delivery.stop(),
+      () => this.#outbox.close(),
+      () => this.#keeper.stop(),
+      () => this.#beat.stop(),
+      () => this.#fleet.leave(this.#options.name).catch(() => undefined), // it expires by itself
+      () => this.#inputs?.close(),
+      () => this.#bundles?.close(),
+      () => this.#discovered.close(),
+      () => this.#redis.disconnect(),
+      () => this.#blocking.disconnect(),
+      () => this.#tmpDir && rm(this.#tmpDir, { recursive: true, force: true }),
+    ]);
+  }
+
+  #takeFrom(pool: string): JobWorker[] {
+    const { name, concurrency, log } = this.#options;
+    const inputs = required(this.#inputs);
+    const hosts = required(this.#hosts);
+    const leases = new Leases(this.#redis);
+    const runs = new TickRun({
+      worker: name,
+      sandbox: 'none',
+      leases,
+      keeper: this.#keeper,
+      inputs,
+      hosts,
+      outlet: this.#delivery,
+      ownDatakit: () => this.#options.datakit ?? this.#published ?? DEFAULT_DATAKIT,
+      emit: (event) => this.#emit(event),
+    });
+    const collect = new Collect({ worker: name, leases, runs, emit: (event) => this.#emit(event) });
+    const deps = { worker: name, inputs, hosts, discovered: this.#discovered };
+    const onError = (error: Error) => log.warn({ err: error, pool }, 'queue');
+    const connection = this.#blocking;
+    return [
+      new JobWorker({
+        queue: queueNames.discover(pool),
+        connection,
+        concurrency: DISCOVER_CONCURRENCY,
+        process: (data, context) => discover(data, context, deps),
+        onError,
+        keep: 100,
+      }),
+      new JobWorker({
+        queue: queueNames.collect(pool),
+        connection,
+        concurrency,
+        process: (_data, context) => collect.process(context),
+        onError,
+      }),
+    ];
+  }
+
+  async #heartbeat(): Promise<void> {
+    this.#published = await this.#fleet.publishedDatakit();
+    const { name, version, pools, concurrency } = this.#options;
+    await this.#fleet.beat({
+      name,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      startedMs: this.#startedMs,
+      pools: [...pools],
+      concurrency,
+      running: this.#keeper.size,
+      runs: this.#runs,
+      sandbox: 'none',
+    });
+  }
+
+  #emit(event: WorkerEvent): void {
+    if (event.kind === 'run-ended') {
+      this.#runs += 1;
+      this.#logRun(event);
+    } else this.#options.log.debug(event);
+    this.#options.onEvent?.(event);
+  }
+
+  /** One line a run; what the script printed stands under a key of its own. */
+  #logRun({ record }: Extract<WorkerEvent, { kind: 'run-ended' }>): void {
+    const { id, collector, attempt, outcome, phases, points, error, stdout, stderr } = record;
+    const level = outcome.kind === 'succeeded' ? 'info' : 'warn';
+    const output = { stdout, stderr };
+    this.#options.log[level](
+      { runId: id, collector, attempt, outcome, phases, points, error, output },
+      'run',
+    );
+  }
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the worker was not started');
+  return value;
+}

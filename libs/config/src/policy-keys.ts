@@ -1,0 +1,136 @@
+import { MAX_INTERVAL_MS } from '@pythond/jobs';
+import { defaultPolicy, policyLimits } from '@pythond/sandbox';
+import { blockKey } from './block-key.ts';
+import { durationReader } from './duration.ts';
+import { choiceReader, distinct, integerReader, listReader, readBoolean, readText } from './readers.ts';
+import { bad, badUnshown, good, type Reader } from './reading.ts';
+import { isFleetSecret } from './reference.ts';
+import { formatSize, sizeReader } from './size.ts';
+
+const flag = (fallback: boolean, about: string) =>
+  blockKey({
+    read: readBoolean,
+    fallback,
+    type: 'boolean',
+    default: `\`${fallback}\``,
+    where: 'block',
+    about,
+  });
+
+const readPath: Reader<string> = (value) => {
+  const text = readText(value);
+  if (!text.ok) return text;
+  if (!text.value.startsWith('/')) return bad('must be an absolute path');
+  return text.value.split('/').includes('..') ? bad("must not hold '..'") : text;
+};
+
+const paths = (about: string) =>
+  blockKey({
+    read: distinct(listReader(readPath, '["/var/log"]')),
+    fallback: [] as readonly string[],
+    type: 'list of absolute paths',
+    default: '`[]`',
+    where: 'block',
+    about,
+  });
+
+const size = (key: string, limit: { min: number; max: number }, fallback: number, about: string) =>
+  blockKey({
+    read: sizeReader({ ...limit, example: `${key} = "${formatSize(fallback)}"` }),
+    fallback,
+    type: 'bytes or size',
+    default: `\`"${formatSize(fallback)}"\``,
+    where: 'block',
+    about: `${about} At least ${formatSize(limit.min)}.`,
+  });
+
+const count = (limit: { min: number; max: number }, fallback: number, about: string) =>
+  blockKey({
+    read: integerReader(limit),
+    fallback,
+    type: 'integer',
+    default: `\`${fallback}\``,
+    where: 'block',
+    about: `${about}: ${limit.min} to ${limit.max}.`,
+  });
+
+const USER = /^(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10})$/;
+const readUser: Reader<string | null> = (value) => {
+  const text = typeof value === 'number' && Number.isInteger(value) ? String(value) : value;
+  return typeof text === 'string' && USER.test(text)
+    ? good(text)
+    : bad('must be the name of a user or a uid');
+};
+
+const readEnvName: Reader<string> = (value) => {
+  if (typeof value !== 'string' || !/^[A-Za-z_]\w{0,127}$/.test(value)) {
+    return bad('must be the name of a variable', 'write env_allow = ["ORACLE_HOME"]');
+  }
+  return isFleetSecret(value) ? badUnshown(`must not be ${value}: it opens the fleet itself`) : good(value);
+};
+
+const readCpu: Reader<number | null> = durationReader({
+  minMs: 1,
+  maxMs: MAX_INTERVAL_MS,
+  example: 'cpu = "10s"',
+});
+
+/** What a run may do: SANDBOX.md's keys, with the defaults of `@pythond/sandbox`. */
+export const policyKeys = {
+  network: flag(defaultPolicy.network, 'Outward TCP and UDP.'),
+  subprocess: flag(defaultPolicy.subprocess, 'Starting other programs.'),
+  unix_sockets: flag(defaultPolicy.unixSockets, 'Unix-domain sockets, such as `/var/run/docker.sock`.'),
+  listen: flag(defaultPolicy.listen, 'Accepting connections.'),
+  read_paths: paths("Readable besides the system's libraries and the bundle."),
+  write_paths: paths('Writable besides the private temporary folder.'),
+  memory: size(
+    'memory',
+    policyLimits.memoryBytes,
+    defaultPolicy.memoryBytes,
+    'Memory of a run, all its processes together.',
+  ),
+  cpu: blockKey({
+    read: readCpu,
+    fallback: null,
+    type: 'seconds or duration',
+    default: 'the time-out',
+    where: 'block',
+    about: 'CPU time of a run.',
+  }),
+  max_processes: count(
+    policyLimits.maxProcesses,
+    defaultPolicy.maxProcesses,
+    'Processes and threads of a run',
+  ),
+  max_open_files: count(policyLimits.maxOpenFiles, defaultPolicy.maxOpenFiles, 'Open files of a process'),
+  tmp_size: size(
+    'tmp_size',
+    policyLimits.tmpBytes,
+    defaultPolicy.tmpBytes,
+    'The private temporary folder of a run.',
+  ),
+  user: blockKey({
+    read: readUser,
+    fallback: null,
+    type: 'user name or uid',
+    default: 'one of its own',
+    where: 'block',
+    about: 'Whom the collectors run as, for files that only this user or its groups read.',
+  }),
+  env_allow: blockKey({
+    read: distinct(listReader(readEnvName, 'env_allow = ["ORACLE_HOME"]')),
+    fallback: [] as readonly string[],
+    type: 'list of names',
+    default: '`[]`',
+    where: 'block',
+    about: 'Variables of the worker that collectors may see besides the allow-list.',
+  }),
+  sandbox: blockKey({
+    read: choiceReader(['strict', 'none']),
+    fallback: defaultPolicy.sandbox,
+    type: '`"strict"`, `"none"`',
+    default: '`"strict"`',
+    where: 'block',
+    about: "Confined, or with the worker's own rights.",
+  }),
+};

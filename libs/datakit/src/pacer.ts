@@ -1,0 +1,43 @@
+import { type Clock, systemClock } from './clock.ts';
+import { PacerLane } from './pacer-lane.ts';
+
+/**
+ * Keeps the requests of one source address to one route under a rate. In-process here; the same face can be laid over
+ * a store that several processes share.
+ */
+export interface Pacer {
+  /** Waits for the right to send one request. Rejects with the signal's reason, and for nothing else. */
+  take(key: string, signal: AbortSignal): Promise<void>;
+  /** The server said "too many": wait, then go slower. Gives how long until the next request may go. */
+  throttled(key: string, afterMs: number | null): Promise<number>;
+}
+
+export interface PacerOptions {
+  /** No span of one second sees more requests than this. */
+  readonly perSecond?: number;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+/** DataKit refuses above 100 a second for a client address and a route. */
+const DEFAULT_PER_SECOND = 80;
+const SWEEP_ABOVE = 256;
+
+export function createPacer(options: PacerOptions = {}): Pacer {
+  const { perSecond = DEFAULT_PER_SECOND, clock = systemClock, random = Math.random } = options;
+  const lanes = new Map<string, PacerLane>();
+  const laneOf = (key: string): PacerLane => {
+    const known = lanes.get(key);
+    if (known) return known;
+    if (lanes.size >= SWEEP_ABOVE) {
+      for (const [idle, lane] of lanes) if (lane.forgettable) lanes.delete(idle);
+    }
+    const lane = new PacerLane(perSecond, clock, random);
+    lanes.set(key, lane);
+    return lane;
+  };
+  return {
+    take: (key, signal) => laneOf(key).take(signal),
+    throttled: async (key, afterMs) => laneOf(key).throttled(afterMs),
+  };
+}

@@ -1,0 +1,91 @@
+import { abortedCause } from './cause.ts';
+import type { DataKitClientOptions, DEFAULTS } from './client-options.ts';
+import { systemClock } from './clock.ts';
+import { type Delivery, type Destination, pathOf, routeOf } from './delivery.ts';
+import { encodeBody } from './encoding.ts';
+import type { Exchange } from './exchange.ts';
+import { Gate } from './gate.ts';
+import { Judgement } from './judgement.ts';
+import type { Transport } from './transport.ts';
+import type { Verdict } from './verdict.ts';
+
+export interface AttemptOptions {
+  readonly signal: AbortSignal;
+  /** Without compression, for a way that damages it. */
+  readonly plain?: boolean | undefined;
+  /** Parameters after the delivery's own. */
+  readonly extra?: Destination['query'];
+  /** The point is a good one: whatever is refused, the endpoint is at fault. */
+  readonly knownGood?: boolean;
+  readonly maxAnswerBytes?: number;
+}
+
+export interface Attempt {
+  readonly verdict: Verdict;
+  /** The answer's text; empty without an answer. */
+  readonly text: string;
+}
+
+/** Sends writes: pace, gate, post, judge, tell. Every write goes this one way. */
+export class Sender {
+  readonly #transport: Transport;
+  readonly #judgement: Judgement;
+  readonly #settings: DataKitClientOptions & typeof DEFAULTS;
+
+  constructor(transport: Transport, settings: DataKitClientOptions & typeof DEFAULTS) {
+    this.#transport = transport;
+    this.#settings = settings;
+    this.#judgement = new Judgement(transport, settings.clock ?? systemClock);
+  }
+
+  async attempt(delivery: Delivery, options: AttemptOptions): Promise<Attempt> {
+    const route = routeOf(delivery);
+    const gate = new Gate(this.#settings.health, delivery.endpoint, route);
+    const heldBefore = gate.peek();
+    if (heldBefore) return unanswered(heldBefore);
+    if (!(await this.#paced(route, options.signal))) {
+      return unanswered({ kind: 'unknown', cause: abortedCause });
+    }
+    const held = gate.enter();
+    if (held) return unanswered(held);
+    try {
+      const { endpoint } = delivery;
+      const { knownGood = false, signal } = options;
+      const exchange = await this.#post(delivery, options);
+      const judged = await this.#judgement.of(endpoint, exchange, knownGood, signal);
+      const verdict = await this.#slowed(route, judged);
+      gate.report(verdict);
+      return { verdict, text: exchange.kind === 'answered' ? exchange.body : '' };
+    } finally {
+      gate.release();
+    }
+  }
+
+  async #post(delivery: Delivery, options: AttemptOptions): Promise<Exchange> {
+    const { plain = false, extra, signal, maxAnswerBytes = this.#settings.maxAnswerBytes } = options;
+    const { body, headers } = await encodeBody(delivery, plain, this.#settings);
+    const request = { method: 'POST', path: pathOf(delivery, extra), headers, body, maxAnswerBytes } as const;
+    return this.#transport.exchange(delivery.endpoint, request, signal);
+  }
+
+  /** False: stopped while waiting. */
+  async #paced(route: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#settings.pacer?.take(route, signal);
+      return !signal.aborted;
+    } catch (error) {
+      if (signal.aborted) return false;
+      throw error;
+    }
+  }
+
+  async #slowed(route: string, verdict: Verdict): Promise<Verdict> {
+    const { pacer } = this.#settings;
+    if (verdict.kind !== 'throttled' || !pacer) return verdict;
+    return { ...verdict, afterMs: await pacer.throttled(route, verdict.afterMs) };
+  }
+}
+
+function unanswered(verdict: Verdict): Attempt {
+  return { verdict, text: '' };
+}

@@ -1,0 +1,49 @@
+export {
+  type Category,
+  type CategoryRules,
+  categories,
+  commonRules,
+  isCategory,
+  rulesOf,
+} from './category.ts';
+export { checkDraft, DEFAULT_MEASUREMENT } from './check.ts';
+export { encodeJson } from './encode-json.ts';
+export { type EncodedPoint, encodePoint, encodeValue } from './encode-line.ts';
+export { type ExactJsonOptions, parseExactJson, stringifyExact } from './exact-json.ts';
+export { ExactJsonError, type ExactJsonErrorCode, FloatLiteral } from './exact-json-error.ts';
+export { type IntegerMode, type JsonPoint, readJsonPoint } from './json-point.ts';
+export {
+  type LineFailure,
+  type LinePoint,
+  type ParsedLines,
+  type ParseLinesOptions,
+  parseLineProtocol,
+} from './line-protocol.ts';
+export {
+  type Normalised,
+  type NormalisedPoint,
+  type NormaliseOptions,
+  type NormaliseWarning,
+  normalise,
+  type RejectedPoint,
+} from './normalise.ts';
+export {
+  draftOf,
+  type FieldValue,
+  type KeyValue,
+  type PointDraft,
+  type PointWarning,
+  type ScalarValue,
+} from './point-draft.ts';
+export type { WarningCode } from './point-warnings.ts';
+export { type RefusalCode, RefusedSignal } from './refusal.ts';
+export {
+  createReportClock,
+  createRunClock,
+  type RunClock,
+  type RunTimes,
+  type TimeSource,
+} from './run-clock.ts';
+export { byteStrings, goQuote, type TextRules, utf8Strings } from './text-rules.ts';
+export { isLate, LATE_AFTER_MS, nsToMs, type PrecisionUnit, precisionUnit, toNanoseconds } from './time.ts';
+export { type NormaliseLinesOptions, normaliseLines } from './normalise-lines.ts';

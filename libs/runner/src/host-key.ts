@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import type { HostOptions } from './host.ts';
+
+/** What makes one kind of host: everything that decides what runs in it and under which rights. */
+export type HostSpec = Pick<
+  HostOptions,
+  'interpreter' | 'environment' | 'bundleRoot' | 'modules' | 'policy' | 'limits'
+>;
+
+const keys = new WeakMap<HostSpec, string>();
+
+/**
+ * The digest of a spec: hosts of one key are interchangeable. Kept per spec object, since a worker asks for the
+ * same one at every run: specs must not be changed.
+ */
+export function hostKey(spec: HostSpec): string {
+  let key = keys.get(spec);
+  if (key === undefined) {
+    key = createHash('sha256').update(canonical(spec)).digest('hex');
+    keys.set(spec, key);
+  }
+  return key;
+}
+
+function canonical({ interpreter, environment, bundleRoot, modules, policy, limits }: HostSpec): string {
+  return JSON.stringify([
+    interpreter.executable,
+    bundleRoot,
+    Object.entries(environment).sort(byName),
+    modules.map(({ name, file, root, dir }) => [name, file, root, dir]),
+    Object.entries(policy).sort(byName),
+    Object.entries(limits ?? {}).sort(byName),
+  ]);
+}
+
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
+}

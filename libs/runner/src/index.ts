@@ -1,0 +1,42 @@
+export type { Catalogue } from './catalogue.ts';
+export {
+  FrameError,
+  type FrameErrorCode,
+  HostDiedError,
+  HostNotReadyError,
+  HostPoolStoppedError,
+  HostUnavailableError,
+  InterpreterError,
+  type InterpreterErrorCode,
+} from './errors.ts';
+export { FrameDecoder, type FrameLimits, type FrameSink, type HoldBudget } from './frame-decoder.ts';
+export { encodeFrame, encodeJsonFrame, frameType, MAX_FRAME_BYTES } from './frames.ts';
+export type { Host, HostOptions, HostState } from './host.ts';
+export type { DeathReason, HostDeath } from './host-death.ts';
+export { type HostFrame, hostFrameLimits, readHostFrame, type Stream } from './host-frames.ts';
+export { type HostSpec, hostKey } from './host-key.ts';
+export { createHostPool, type HostPool } from './host-pool.ts';
+export type {
+  AcquireOptions,
+  HostEvent,
+  HostLease,
+  HostPoolOptions,
+  HostPoolStats,
+  RetireReason,
+} from './host-pool-options.ts';
+export { type Interpreter, type InterpreterRequest, resolveInterpreter } from './interpreter.ts';
+export { defaultHostLimits, type HostLimits } from './limits.ts';
+export { causeOf, outcomeOf } from './outcome.ts';
+export type { RecycleLimits } from './pooled-host.ts';
+export { createHost } from './python-host.ts';
+export type { CancelReason, EndCause, RunEnd } from './run-end.ts';
+export {
+  type LastError,
+  type PointsReport,
+  type RawReport,
+  type Report,
+  type RunFrame,
+  readRunFrame,
+  runFrameLimits,
+} from './run-frames.ts';
+export { RunCancellation, type RunHandle, type RunRequest } from './run-request.ts';

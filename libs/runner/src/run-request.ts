@@ -1,0 +1,46 @@
+import type { Stream } from './host-frames.ts';
+import type { CancelReason, RunEnd } from './run-end.ts';
+import type { Report } from './run-frames.ts';
+
+export interface RunRequest {
+  /** The `key` of a collector in the host's catalogue. */
+  readonly collector: string;
+  readonly timeoutMs: number;
+  /** How long the run may go on without {@link RunHandle.renew}. */
+  readonly leaseMs: number;
+  /** Cancels the run; a {@link RunCancellation} as its reason says why. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Called with each report as it comes, in order, before `result` resolves. It must not wait; when it throws,
+   * the run is killed and fails with reason `frame`: so a parser of the points can simply throw.
+   */
+  readonly onReport?: ((report: Report) => void) | undefined;
+  /** Called with output as it comes; `bytes` is only good during the call. */
+  readonly onOutput?: ((stream: Stream, bytes: Buffer) => void) | undefined;
+}
+
+/** The reason of an abort that says why a run is cancelled. A control-flow signal, not an error. */
+export class RunCancellation extends Error {
+  readonly reason: CancelReason;
+  constructor(reason: CancelReason) {
+    super(`the run is cancelled: ${reason}`);
+    this.name = 'RunCancellation';
+    this.reason = reason;
+  }
+}
+
+export interface RunHandle {
+  /** The run's number within its host. */
+  readonly run: number;
+  /** Never rejects. Resolves when every process of the run is gone. */
+  readonly result: Promise<RunEnd>;
+  /** The lease counts anew from now. */
+  renew(leaseMs: number): void;
+  /** TERM to the run, KILL after the grace. The first reason stays. */
+  cancel(graceMs: number, reason?: CancelReason): void;
+}
+
+/** Why an aborted signal says that the run is cancelled. */
+export function reasonOf(signal: AbortSignal): CancelReason {
+  return signal.reason instanceof RunCancellation ? signal.reason.reason : 'cancelled';
+}

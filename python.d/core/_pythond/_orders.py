@@ -1,0 +1,40 @@
+"""The worker's frames, checked."""
+from __future__ import annotations
+
+from ._frames import FrameError
+from ._setup import field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_NUMBER = (int, float)
+
+
+def run_number(record: dict[str, Any]) -> int:
+    number = field(record, 'run', int)
+    if not 0 <= number < 1 << 32:
+        raise FrameError('does-not-fit', '"run" is {}, not a u32'.format(number))
+    return number
+
+
+def seconds(record: dict[str, Any], key: str) -> float:
+    """A value in milliseconds, as seconds."""
+    milliseconds = field(record, key, _NUMBER)
+    if not milliseconds >= 0:
+        raise FrameError('does-not-fit', '"{}" is {}'.format(key, milliseconds))
+    return milliseconds / 1000
+
+
+class RunOrder:
+    """A `run` frame."""
+
+    __slots__ = ('run', 'collector', 'timeout_s', 'lease_s', 'capture', 'live')
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.run = run_number(record)
+        self.collector: str = field(record, 'collector', str)
+        self.timeout_s = seconds(record, 'timeoutMs')
+        self.lease_s = seconds(record, 'leaseMs')
+        self.capture: bool = field(record, 'capture', bool, True)
+        self.live: bool = field(record, 'live', bool, False)

@@ -1,0 +1,42 @@
+"""The part of a run that is the same in all of them, done a few times before the first fork.
+
+Every child starts from the host's memory as it was: what the interpreter learns while it runs code for the first
+time (specialised bytecode, caches of attributes, addresses of C functions) would be learnt, and its pages copied,
+anew in every run.
+"""
+from __future__ import annotations
+
+import os
+
+from ._child import flush
+from ._linux import warm_up
+from ._sink import Sink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_TIMES = 40  # CPython specialises a piece of code after up to 16 passes
+
+
+def rehearse(framework: ModuleType) -> None:
+    """Report to a pipe, and read it."""
+    reader, writer = os.pipe()
+    real = framework._sink
+    collector = framework.DataKitFramework()
+    points = [{'measurement': 'm', 'tags': {'t': 'v'}, 'fields': {'f': 1, 'g': 1.5, 's': 'x'}}]
+    try:
+        for _ in range(_TIMES):
+            framework._sink = sink = Sink(writer)
+            collector.report({'M': points, 'input': 'x'})
+            collector.feed_metric(measurement='m', tags={'t': 'v'}, fields={'f': 1})
+            sink.finish(None)
+            sink.is_owner
+            os.getppid()
+            warm_up()
+            flush()
+            os.read(reader, 65536)
+    finally:
+        framework._sink = real
+        os.close(reader)
+        os.close(writer)

@@ -1,0 +1,179 @@
+import { type CollectorId, type CollectorRecord, type RunRecord, schedulerId } from '@pythond/jobs';
+import { Collectors, keys, Leases } from '@pythond/registry';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startTestRedis, type TestRedis } from '../../support/redis.ts';
+
+const id = 'web/Demo/demo:Demo' as CollectorId;
+const scheduler = schedulerId(id);
+const record: CollectorRecord = {
+  v: 1,
+  id,
+  input: 'web',
+  inputNumber: 1,
+  key: 'Demo/demo:Demo',
+  module: 'demo',
+  class: 'Demo',
+  name: 'Demo',
+  everyMs: 1_000,
+  timeoutMs: 300_000,
+  paused: false,
+  offsetMs: 17,
+  pool: 'default',
+};
+
+let server: TestRedis;
+let leases: Leases;
+let collectors: Collectors;
+
+beforeAll(async () => {
+  server = await startTestRedis();
+  leases = new Leases(server.redis);
+  collectors = new Collectors(server.redis);
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  await server.redis.flushall();
+  await collectors.register([record]);
+});
+
+const due = 1_800_000_000_017;
+const claim = (tick: number, worker = 'a', kind: 'grid' | 'first' | 'manual' = 'grid') =>
+  leases.claim({
+    scheduler,
+    jobId: kind === 'grid' ? `repeat:${scheduler}:${tick}` : `${kind}-${scheduler}-${tick}`,
+    worker,
+    dueMs: tick,
+    kind,
+    knownVersion: '',
+  });
+
+const runRecord = (dueMs: number): RunRecord => ({
+  v: 1,
+  id: `repeat:${scheduler}:${dueMs}`,
+  collector: id,
+  kind: 'grid',
+  dueMs,
+  startedMs: dueMs,
+  endedMs: dueMs + 5,
+  attempt: 1,
+  worker: 'a',
+  outcome: { kind: 'succeeded' },
+  sandbox: 'none',
+  phases: { lagMs: 1, prepareMs: 1, forkMs: 1, runMs: 2, normaliseMs: 0, deliverMs: 1 },
+  cpuMs: 1,
+  maxRssKb: 1,
+  points: { reported: 1, delivered: 1, queued: 0, dead: 0 },
+  warnings: [],
+  error: null,
+  hint: null,
+  stdout: '',
+  stderr: '',
+  stdoutBytes: 0,
+  stderrBytes: 0,
+});
+
+const counts = async () => (await collectors.get(id))?.counts ?? {};
+const leaseOf = (claimed: Awaited<ReturnType<typeof claim>>) => {
+  if (claimed.kind !== 'claimed') throw new Error(`not claimed: ${JSON.stringify(claimed)}`);
+  return claimed.lease;
+};
+
+describe('a lease', () => {
+  it('is given to one run at a time, over the whole fleet', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, worker) => claim(due + worker * 1_000, `w${worker}`)),
+    );
+    expect(all.filter(({ kind }) => kind === 'claimed')).toHaveLength(1);
+    expect(all.filter((one) => one.kind === 'skipped' && one.reason === 'overlap')).toHaveLength(19);
+  });
+
+  it('is free again for the next tick once the run was released, and the run is in the history', async () => {
+    const lease = leaseOf(await claim(due));
+    expect(await leases.release({ scheduler, lease, record: runRecord(due), output: null })).toBe(true);
+    expect((await claim(due + 1_000)).kind).toBe('claimed');
+    expect(await collectors.runs(id, 10)).toEqual([runRecord(due)]);
+  });
+
+  it('hands the record over only when the worker does not know its version', async () => {
+    const first = await claim(due);
+    if (first.kind !== 'claimed') throw new Error('not claimed');
+    expect(JSON.parse(first.record ?? '')).toEqual(record);
+    await leases.giveBack(scheduler, first.lease);
+    const second = await leases.claim({
+      scheduler,
+      jobId: 'manual-x-1',
+      worker: 'a',
+      dueMs: due,
+      kind: 'manual',
+      knownVersion: first.version,
+    });
+    expect(second).toMatchObject({ kind: 'claimed', record: null, version: first.version });
+  });
+
+  it('is taken over with a new fence by the re-run of its own job, and the old holder can no longer release', async () => {
+    const old = leaseOf(await claim(due, 'a'));
+    const again = await claim(due, 'b');
+    expect(again).toMatchObject({ kind: 'claimed', again: true });
+    expect(leaseOf(again)).not.toBe(old);
+    expect(await leases.release({ scheduler, lease: old, record: runRecord(due), output: null })).toBe(false);
+    expect(await collectors.runs(id, 10)).toEqual([]);
+    expect(await counts()).toMatchObject({ due: 1, run: 1, rerun: 1, stale: 1 });
+  });
+
+  it('refuses the re-run of a tick as lost when a later one has started since', async () => {
+    const old = leaseOf(await claim(due));
+    await leases.giveBack(scheduler, old);
+    await leases.giveBack(scheduler, leaseOf(await claim(due + 1_000)));
+    expect(await claim(due)).toEqual({ kind: 'lost' });
+    expect(await counts()).toMatchObject({ due: 2, run: 1, lost: 1 });
+  });
+
+  it('is not given while the collector is paused, but for a run by hand', async () => {
+    await collectors.register([{ ...record, paused: true }]);
+    expect(await claim(due)).toMatchObject({ kind: 'skipped', reason: 'paused' });
+    expect((await claim(due, 'a', 'manual')).kind).toBe('claimed');
+  });
+
+  it('is not given for a collector that was removed, though its tick was queued already', async () => {
+    await collectors.remove([id]);
+    expect(await claim(due)).toMatchObject({ kind: 'skipped', reason: 'gone' });
+  });
+
+  it('renews only those that are still held', async () => {
+    const lease = leaseOf(await claim(due));
+    expect(
+      await leases.renew([
+        { scheduler, lease },
+        { scheduler: 'other', lease },
+      ]),
+    ).toEqual([true, false]);
+    expect(await server.redis.pttl(keys.lease(scheduler))).toBeGreaterThan(10_000);
+  });
+});
+
+describe('the tick counts', () => {
+  it('count ticks that were due while no worker was there as missed', async () => {
+    await leases.giveBack(scheduler, leaseOf(await claim(due)));
+    await leases.giveBack(scheduler, leaseOf(await claim(due + 60_000)));
+    expect(await counts()).toMatchObject({ due: 61, run: 2, missed: 59 });
+  });
+
+  it('add up: due is run, skipped, missed or lost', async () => {
+    let lease = leaseOf(await claim(due));
+    for (const tick of [1, 2, 3]) await claim(due + tick * 1_000);
+    await leases.giveBack(scheduler, lease);
+    lease = leaseOf(await claim(due + 10_000));
+    expect(await claim(due)).toEqual({ kind: 'lost' });
+    await leases.giveBack(scheduler, lease);
+    const { due: all = 0, run = 0, skipped = 0, missed = 0, lost = 0 } = await counts();
+    expect(all).toBe(11);
+    expect({ run, skipped, missed, lost }).toEqual({ run: 1, skipped: 3, missed: 6, lost: 1 });
+    expect(run + skipped + missed + lost).toBe(all);
+  });
+
+  it('survive SCRIPT FLUSH without anybody noticing', async () => {
+    await leases.giveBack(scheduler, leaseOf(await claim(due)));
+    await server.redis.script('FLUSH');
+    expect((await claim(due + 1_000)).kind).toBe('claimed');
+  });
+});
