@@ -53,21 +53,18 @@ function decodeJson(body: Buffer, context: DecodeContext): Decoded {
   return decodeAll(points, context);
 }
 
-/** A bad point refuses the batch; over a null, or a tag of protobuf JSON that is no text, the batch is lost. */
+/** The first bad point refuses the batch; over a null, or a tag of protobuf JSON that is no text, the batch is lost. */
 function decodeAll(points: readonly unknown[], context: DecodeContext): Decoded {
   const read: JsonPoint[] = [];
-  let refusal: RefusedSignal | null = null;
   for (const point of points) {
     try {
       if (point !== null) read.push(readJsonPoint(point, 'float'));
     } catch (error) {
       if (!(error instanceof RefusedSignal)) throw error;
-      if (error.losesBatch) return { kind: 'lost' };
-      refusal ??= error;
+      return error.losesBatch ? { kind: 'lost' } : refused('datakit.invalidJsonPoint', error.message);
     }
   }
-  if (refusal !== null) return refused('datakit.invalidJsonPoint', refusal.message);
-  if (points.includes(null)) return { kind: 'lost' };
+  if (read.length < points.length) return { kind: 'lost' };
   if (read.length === 0) return refused('datakit.noPoints', '');
   return { kind: 'points', points: read.map((point) => decodeJsonPoint(point, context)) };
 }

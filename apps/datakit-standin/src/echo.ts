@@ -73,6 +73,7 @@ function lineScalar(value: ScalarValue): string {
 
 /** A float without an exponent, however long that gets. */
 export function plainDigits(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : `${value > 0 ? '+' : '-'}Inf`;
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(Object.is(value, -0) ? '-0' : String(value)) ?? [];
   const shift = Number(exponent);

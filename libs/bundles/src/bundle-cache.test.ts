@@ -40,6 +40,12 @@ async function setUp(options: Partial<BundleCacheOptions> = {}) {
   return { dir, store, cache, make, damaged, digest: await store.add('print(1)\n') };
 }
 
+/** The files are read-only: whoever changes one anyhow has to want it. */
+async function overwrite(root: string, content: string): Promise<void> {
+  await chmod(join(root, 'python.d/m.py'), 0o644);
+  await writeFile(join(root, 'python.d/m.py'), content);
+}
+
 const read = (root: string) => readFile(join(root, 'python.d/m.py'), 'utf8');
 
 describe('fetching', () => {
@@ -102,11 +108,10 @@ describe('a bundle on the disk that is not what it was', () => {
     'a changed byte': async (root) => {
       const file = join(root, 'python.d/m.py');
       const { atime, mtime } = await stat(file);
-      await chmod(file, 0o644);
-      await writeFile(file, 'print(2)\n');
+      await overwrite(root, 'print(2)\n');
       await utimes(file, atime, mtime);
     },
-    'a truncated file': (root) => writeFile(join(root, 'python.d/m.py'), ''),
+    'a truncated file': (root) => overwrite(root, ''),
     'a missing file': (root) => rm(join(root, 'python.d/m.py')),
     'an added file': (root) => writeFile(join(root, 'python.d/requests.py'), ''),
     'a file put in the place of another': async (root) => {
@@ -142,7 +147,7 @@ describe('a bundle on the disk that is not what it was', () => {
   it('is not given out when it can not be fetched again', async () => {
     const { cache, store, damaged, digest } = await setUp();
     const root = await cache.ensure(digest);
-    await writeFile(join(root, 'python.d/m.py'), 'evil');
+    await overwrite(root, 'evil');
     store.archives.clear();
     await expect(cache.ensure(digest)).rejects.toMatchObject({ code: 'bundle-missing' });
     await expect(read(root)).rejects.toThrow('ENOENT');
@@ -154,7 +159,7 @@ describe('a bundle on the disk that is not what it was', () => {
     expect(await cache.verify(digest)).toBe(false);
     const root = await cache.ensure(digest);
     expect(await cache.verify(digest)).toBe(true);
-    await writeFile(join(root, 'python.d/m.py'), 'print(2)\n');
+    await overwrite(root, 'print(2)\n');
     expect(await cache.verify(digest)).toBe(false);
   });
 

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { collectBundle } from './collect-bundle.ts';
 import { codes, makeHome, paths, type Tree } from './home.test-kit.ts';
@@ -203,6 +203,20 @@ describe('what is wrong with an entry', () => {
 
   it('refuses a file that is no module', async () => {
     expect(codes(await collect({ 'python.d/a/notes.txt': '' }, ['a/notes.txt']))).toEqual(['not-a-module']);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('names what it may not read, and goes on', async () => {
+    const home = await homeOf({
+      'python.d/a/m.py': '',
+      'python.d/a/secret.py': '',
+      'python.d/a/closed/n.py': '',
+    });
+    await chmod(`${home}/python.d/a/secret.py`, 0);
+    await chmod(`${home}/python.d/a/closed`, 0);
+    onTestFinished(() => chmod(`${home}/python.d/a/closed`, 0o700));
+    const bundle = await collectBundle({ home, dirs: ['a'], files: [] });
+    expect(codes(bundle)).toEqual(['unreadable', 'unreadable']);
+    expect(bundle.modules.map((module) => module.name)).toEqual(['m']);
   });
 
   it('says so when an entry is not a possible path at all', async () => {

@@ -46,14 +46,16 @@ export async function parseConf(file: string, original: string, around: Surround
   const { inputs } = parsed.table;
   const pythond = isTable(inputs) ? inputs['pythond'] : undefined;
   if (pythond === undefined) return { blocks: [], problems: misplaced(located, problem) };
-  if (!Array.isArray(pythond)) return alone(notAList(located, pythond, problem));
+  const single = isTable(pythond);
+  if (!single && !Array.isArray(pythond)) return alone(notAList(located, problem));
+  const list: readonly unknown[] = single ? [pythond] : pythond;
   const expanded = edits.length > 0;
-  const places = locateBlocks(located, pythond.length);
+  const places = locateBlocks(located, list.length);
   const blocks = places.map((place, i) => {
-    const table: unknown = pythond[i];
+    const table = list[i];
     return { file, number: i + 1, table: isTable(table) ? table : null, place, expanded, failures };
   });
-  return { blocks, problems: [] };
+  return { blocks, problems: single ? [singleBrackets(located, problem)] : [] };
 }
 
 type Report = (
@@ -76,19 +78,21 @@ function alone(problem: ConfigProblem): ConfFile {
   return { blocks: [], problems: [problem] };
 }
 
-function notAList(located: LocatedText, pythond: unknown, problem: Report): ConfigProblem {
+/** DataKit takes it for one block; a second one would be a TOML error that names neither. */
+function singleBrackets(located: LocatedText, problem: Report): ConfigProblem {
+  const message = 'has its block in single brackets, [inputs.pythond]';
+  const hint = 'write [[inputs.pythond]], with double brackets';
+  return problem('single-brackets', headerLine(located), message, hint, 'warning');
+}
+
+function notAList(located: LocatedText, problem: Report): ConfigProblem {
+  const message = 'sets inputs.pythond to a value';
+  return problem('not-a-table', headerLine(located), message, 'write [[inputs.pythond]] and its keys below');
+}
+
+function headerLine(located: LocatedText): number {
   const header = located.outline.headers.find(({ path }) => path[0] === 'inputs' && path[1] === 'pythond');
-  const line = located.lineOf(header?.start ?? 0);
-  if (isTable(pythond)) {
-    const message = 'has its block in single brackets, [inputs.pythond]';
-    return problem('single-brackets', line, message, 'write [[inputs.pythond]], with double brackets');
-  }
-  return problem(
-    'not-a-table',
-    line,
-    'sets inputs.pythond to a value',
-    'write [[inputs.pythond]] and its keys below',
-  );
+  return located.lineOf(header?.start ?? 0);
 }
 
 /** A table that was surely meant to be a block: `[[pythond]]`, `[[input.pythond]]`, `[[inputs.Pythond]]`. */

@@ -59,7 +59,7 @@ const readTags: Reader<Readonly<Record<string, string>>> = (value) => {
   return checked.ok ? good(tags) : checked;
 };
 
-/** DataKit's own keys (PYTHOND.md, fact 1); `tags` is parsed there and never used. */
+/** DataKit's own keys (1.84.1), where `tags` is parsed and never used. */
 export const datakitKeys = {
   name: blockKey({
     read: readName,

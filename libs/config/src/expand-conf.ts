@@ -18,7 +18,7 @@ export interface Expansion {
 /**
  * The edits that expand `$NAME`, `${NAME}` and `ENC[file:…]` in the text of a conf file.
  *
- * DataKit expands the text before it parses it (PYTHOND.md, fact 3), so `interval = $INTERVAL` and `dirs = $DIRS`
+ * DataKit expands the text before it parses it (its `feedEnvs`), so `interval = $INTERVAL` and `dirs = $DIRS`
  * work there and have to work here; expanding the parsed strings would come too late for them. It also expands
  * blindly, and there we differ:
  *

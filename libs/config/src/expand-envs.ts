@@ -33,7 +33,7 @@ export const environmentAllowList: readonly string[] = [
 const LOCALE = /^LC_[A-Z]+$/;
 
 /**
- * The environment of a block's collectors, made on the worker from what the block says (PYTHOND.md, fact 25).
+ * The environment of a block's collectors, made on the worker from what the block says.
  *
  * Without `envs` it is the allow-list, as far as the worker has it. With `envs` it is those and nothing else, as in
  * DataKit; there `$NAME` and `${NAME}` expand from the allow-list, to nothing where the worker lacks the variable.

@@ -38,7 +38,7 @@ const BLOCK = ['inputs', 'pythond'];
  */
 export function locateBlocks(located: LocatedText, count: number): BlockPlace[] {
   const { headers, entries } = located.outline;
-  const starts = headers.flatMap((header, i) => (header.array && isPath(header.path, BLOCK) ? [i] : []));
+  const starts = headers.flatMap((header, i) => (isPath(header.path, BLOCK) ? [i] : []));
   if (starts.length !== count) return Array.from({ length: count }, () => inlinePlace(located));
   const byHeader = groupByHeader(entries);
   return starts.map((first, i) => {

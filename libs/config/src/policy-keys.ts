@@ -75,7 +75,7 @@ const readCpu: Reader<number | null> = durationReader({
   example: 'cpu = "10s"',
 });
 
-/** What a run may do: SANDBOX.md's keys, with the defaults of `@pythond/sandbox`. */
+/** What a run may do: the keys of the sandbox, with the defaults of `@pythond/sandbox`. */
 export const policyKeys = {
   network: flag(defaultPolicy.network, 'Outward TCP and UDP.'),
   subprocess: flag(defaultPolicy.subprocess, 'Starting other programs.'),

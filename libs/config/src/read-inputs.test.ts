@@ -133,11 +133,13 @@ describe('a file', () => {
     expect(inputs[0]?.source.line).toBe(3);
   });
 
-  it('with a block in single brackets is told to double them', async () => {
-    const { inputs, texts } = await readConf('\n[inputs.pythond]\nname = "x"\n');
-    expect(inputs).toEqual([]);
+  it('with a block in single brackets is one block, and told to double them', async () => {
+    const { inputs, texts } = await readConf(
+      '\n[inputs.pythond]\nname = "x"\ncmd = "python3"\ndirs = ["Demo"]\n',
+    );
+    expect(inputs).toMatchObject([{ name: 'x', dirs: ['Demo'], source: { line: 2 } }]);
     expect(texts).toEqual([
-      'conf.d/pythond.conf:2: the file has its block in single brackets, [inputs.pythond]; write [[inputs.pythond]], with double brackets',
+      'conf.d/pythond.conf:2: warning: the file has its block in single brackets, [inputs.pythond]; write [[inputs.pythond]], with double brackets',
     ]);
   });
 

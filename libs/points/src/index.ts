@@ -27,6 +27,7 @@ export {
   normalise,
   type RejectedPoint,
 } from './normalise.ts';
+export { type NormaliseLinesOptions, normaliseLines } from './normalise-lines.ts';
 export {
   draftOf,
   type FieldValue,
@@ -46,4 +47,3 @@ export {
 } from './run-clock.ts';
 export { byteStrings, goQuote, type TextRules, utf8Strings } from './text-rules.ts';
 export { isLate, LATE_AFTER_MS, nsToMs, type PrecisionUnit, precisionUnit, toNanoseconds } from './time.ts';
-export { type NormaliseLinesOptions, normaliseLines } from './normalise-lines.ts';

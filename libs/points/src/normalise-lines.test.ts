@@ -27,7 +27,11 @@ describe('line protocol that a script posted itself', () => {
   });
 
   it("adds the input's tags where a line has not that key", () => {
-    const { accepted } = normaliseLines('m,env=own v=1\nm v=1', { category: 'metric', tags: { env: 'prod' }, time });
+    const { accepted } = normaliseLines('m,env=own v=1\nm v=1', {
+      category: 'metric',
+      tags: { env: 'prod' },
+      time,
+    });
     expect(accepted.map(({ line }) => line.split(' ')[0])).toEqual(['m,env=own', 'm,env=prod']);
   });
 });

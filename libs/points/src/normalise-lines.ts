@@ -54,7 +54,8 @@ function normaliseLine(
 ) {
   const draft = draftOf(measurement, tags, fields);
   const names = new Set(draft.kvs.map(({ key }) => key));
-  for (const [key, value] of Object.entries(extraTags)) if (!names.has(key)) draft.kvs.push(tagOf(key, value));
+  for (const [key, value] of Object.entries(extraTags))
+    if (!names.has(key)) draft.kvs.push(tagOf(key, value));
   const point = checkPoint(draft, category, false);
   const { series, fields: values } = point.encoded;
   const ns = ownTime && timeNs > 0n ? String(timeNs) : time(series);

@@ -16,11 +16,11 @@ const fieldNames: ReadonlySet<string> = new Set([
   's',
   'a',
   'is_tag',
-  'isTag',
   'type',
   'unit',
 ]);
 const ARRAY_TYPE = 'type.googleapis.com/point.Array';
+const MAP_TYPE = 'type.googleapis.com/point.Map';
 
 /**
  * A point in protobuf JSON, which DataKit takes beside the simple form and tells from it by its shape (vector
@@ -40,7 +40,9 @@ export function readProtobufPoint(point: Record<string, unknown>): JsonPoint | n
   if (fields !== null && !Array.isArray(fields)) return null;
   const kvs = (fields ?? []).map(readKeyValue);
   const draft = { measurement: readText(name, 'name'), kvs, warnings: [] };
-  return { draft, time: readInteger(time, MIN_INT64, MAX_INT64, 'time'), overridden: [] };
+  const ownTime = readInteger(time, MIN_INT64, MAX_INT64, 'time');
+  refuseTypedTags(kvs);
+  return { draft, time: ownTime, overridden: [] };
 }
 
 function readKeyValue(field: unknown): KeyValue {
@@ -48,16 +50,20 @@ function readKeyValue(field: unknown): KeyValue {
     return refuse(`a field is ${describe(field)}`);
   const kv: KeyValue = { key: '', tag: false, value: null };
   for (const [name, value] of Object.entries(field)) readFieldMember(kv, name, value);
-  if (kv.tag && kv.value?.type !== 'string') {
-    throw new RefusedSignal('tag-not-text', `the tag ${quote(kv.key)} must be text (s)`, true);
-  }
   return kv;
+}
+
+/** DataKit reads such a tag, and fails over it once the whole point is read. */
+function refuseTypedTags(kvs: readonly KeyValue[]): void {
+  const tag = kvs.find((kv) => kv.tag && kv.value?.type !== 'string');
+  if (tag === undefined) return;
+  throw new RefusedSignal('tag-not-text', `the tag ${quote(tag.key)} must be text (s)`, true);
 }
 
 function readFieldMember(kv: KeyValue, name: string, value: unknown): void {
   if (!fieldNames.has(name)) refuse(`a field has the unknown key ${quote(name)}`);
   if (name === 'key') kv.key = readText(value, 'key');
-  else if (name === 'is_tag' || name === 'isTag') kv.tag = readBoolean(value);
+  else if (name === 'is_tag') kv.tag = readBoolean(value);
   else if (name === 'type') kv.metricType = String(value);
   else if (name === 'unit') kv.unit = readText(value, 'unit');
   else kv.value = name === 'a' ? readArray(value) : readScalar(name, value);
@@ -84,9 +90,11 @@ function readScalar(name: string, value: unknown): ScalarValue {
 
 /** Null where DataKit reads the array and stores nothing of it: mixed types, an item without a value, a map. */
 function readArray(value: unknown): FieldValue | null {
-  if (typeof value !== 'object' || value === null) return refuse(`an array is ${describe(value)}`);
-  const { arr = [], ...rest } = value as { arr?: unknown };
-  if ((rest as Record<string, unknown>)['@type'] !== ARRAY_TYPE) return null;
+  if (value === null) return null;
+  if (typeof value !== 'object') return refuse(`an array is ${describe(value)}`);
+  const { '@type': type, arr = [] } = value as { '@type'?: unknown; arr?: unknown };
+  if (type === MAP_TYPE) return null;
+  if (type !== ARRAY_TYPE) return refuse(`an array has the type ${describe(type)}`);
   if (!Array.isArray(arr)) return refuse(`an array is ${describe(arr)}`);
   const items: ScalarValue[] = [];
   for (const item of arr) {

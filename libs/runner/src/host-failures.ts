@@ -18,9 +18,11 @@ interface Failures {
 export class HostFailures {
   readonly #byKey = new Map<string, Failures>();
   readonly #random: () => number;
+  readonly #now: () => number;
 
-  constructor(random: () => number) {
+  constructor(random: () => number, now: () => number = () => performance.now()) {
     this.#random = random;
+    this.#now = now;
   }
 
   /** A host of this key died without being asked to, `upMs` after it had become ready. */
@@ -28,7 +30,7 @@ export class HostFailures {
     const count = upMs > PROVEN_MS ? 1 : (this.#byKey.get(key)?.count ?? 0) + 1;
     const waitMs = this.#random() * Math.min(CAP_MS, BASE_MS * 2 ** Math.min(count - 1, MAX_DOUBLINGS));
     this.#byKey.delete(key); // so that the map stays ordered by the last failure
-    this.#byKey.set(key, { count, untilMs: performance.now() + waitMs, death });
+    this.#byKey.set(key, { count, untilMs: this.#now() + waitMs, death });
     const oldest = this.#byKey.keys().next().value;
     if (this.#byKey.size > MAX_KEYS && oldest !== undefined) this.#byKey.delete(oldest);
   }
@@ -36,7 +38,7 @@ export class HostFailures {
   /** Milliseconds until the next start; 0 when it may be now. */
   waitMs(key: string): number {
     const failures = this.#byKey.get(key);
-    return failures ? Math.max(0, failures.untilMs - performance.now()) : 0;
+    return failures ? Math.max(0, failures.untilMs - this.#now()) : 0;
   }
 
   errorFor(key: string): HostUnavailableError | null {

@@ -28,7 +28,7 @@ export class PooledHost {
   #resolve!: (catalogue: Catalogue | PromiseLike<Catalogue>) => void;
   #reject!: (error: Error) => void;
   #readyKb: number | null = null;
-  #sampledMs = 0;
+  #sampledMs = Number.NEGATIVE_INFINITY;
   #grownKb = 0;
 
   constructor(key: string) {

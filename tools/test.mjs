@@ -1,0 +1,109 @@
+// `npm test`: sets a fresh clone up, then runs every test that fits 25 minutes on 2 cores: TypeScript (unit, contract,
+// integration, e2e) and Python (under every supported interpreter that is present). What had to be skipped is listed
+// with its reason. The last line is `N passed, N failed, N skipped`; the exit code is 0 when nothing failed.
+//
+//   npm test -- libs/points       only TypeScript tests whose path contains that
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { findPythons } from './pythons.mjs';
+import { prepare, root, say } from './setup.mjs';
+
+const PROJECTS = ['unit', 'contract', 'integration', 'e2e'];
+const filters = process.argv.slice(2);
+
+prepare();
+await ensureRedis();
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'pythond-tests-'));
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const skips = [];
+try {
+  runVitest();
+  if (filters.length === 0) runPython();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+for (const line of skips) process.stdout.write(`skipped: ${line}\n`);
+process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
+process.exitCode = totals.failed > 0 ? 1 : 0;
+
+/** The tests need a real Redis: found, or installed by the same rule as for `npm start`. */
+async function ensureRedis() {
+  const { findRedisServer } = await import('@pythond/embedded-redis');
+  await findRedisServer({ env: process.env, say });
+}
+
+function runVitest() {
+  const report = path.join(scratch, 'vitest.json');
+  const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const projects = PROJECTS.flatMap((name) => ['--project', name]);
+  const args = [
+    vitest,
+    'run',
+    ...projects,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
+  const done = spawnSync(process.execPath, [...args, '--passWithNoTests', ...filters], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, TSX_TSCONFIG_PATH: undefined },
+  });
+  if (!existsSync(report)) {
+    say('vitest ended without a report.');
+    totals.failed += 1;
+    return;
+  }
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  );
+  totals.passed += numPassedTests;
+  totals.failed += numFailedTests;
+  totals.skipped += numPendingTests + numTodoTests;
+  for (const { name, assertionResults } of testResults) {
+    for (const { status, fullName } of assertionResults) {
+      if (status === 'pending' || status === 'skipped')
+        skips.push(`${path.relative(root, name)}: ${fullName}`);
+    }
+  }
+  // a file that does not load, or an error outside any test, fails the run without failing a test
+  if (done.status !== 0 && numFailedTests === 0) totals.failed += 1;
+}
+
+function runPython() {
+  const { found, missing } = findPythons();
+  for (const { version, executable } of found) {
+    say(`\nPython ${version}`);
+    const args = ['-m', 'unittest', 'discover', '-s', 'test/python', '-t', '.'];
+    const done = spawnSync(executable, args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+    count(done, version);
+  }
+  if (found.length === 0) {
+    say('No Python from 3.8 on was found: the Python tests can not run. Install one, for example python3.');
+    totals.failed += 1;
+  }
+  for (const version of missing) skips.push(`the Python tests under ${version}: not installed here`);
+}
+
+function count({ status, stderr, stdout }, version) {
+  const ran = Number(/^Ran (\d+) tests?/m.exec(stderr)?.[1] ?? 0);
+  const number = (word) => Number(new RegExp(`${word}=(\\d+)`).exec(stderr.slice(-500))?.[1] ?? 0);
+  const skipped = number('skipped');
+  let failed = number('failures') + number('errors');
+  if (failed === 0 && (status !== 0 || ran === 0)) failed = 1;
+  totals.passed += Math.max(0, ran - skipped - failed);
+  totals.failed += failed;
+  totals.skipped += skipped;
+  for (const [, name, reason] of stderr.matchAll(/^(test\S* .*?) \.\.\. skipped ['"](.*)['"]$/gm)) {
+    skips.push(`Python ${version}: ${name}: ${reason}`);
+  }
+  if (skipped > 0 && !/\.\.\. skipped/.test(stderr))
+    skips.push(`Python ${version}: ${skipped} tests, see their skip reasons`);
+  process.stdout.write(
+    failed > 0 ? `${stdout}${stderr}` : `${stderr.trim().split('\n').slice(-3).join('\n')}\n`,
+  );
+}
