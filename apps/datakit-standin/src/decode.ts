@@ -78,7 +78,7 @@ function decodeLines(body: Buffer, context: DecodeContext): Decoded {
       ({ line, position, message }) =>
         `unable to parse '${byteStrings.show(line)}'(pos: ${position}): ${byteStrings.show(message)}`,
     );
-    const counts = `with ${parsed.points.length + parsed.unreadable} point parse ok, ${failures.length} points failed`;
+    const counts = `with ${parsed.points.length + parsed.unreadable.length} point parse ok, ${failures.length} points failed`;
     const all = [...failures, `${counts}. Origin data: ${goQuote(byteStrings.show(text))}`].join('\n');
     return refused('datakit.invalidLinePoint', `invalid lineprotocol: ${all}`);
   }

@@ -26,8 +26,13 @@ function encodeSimple(draft: PointDraft, ns: string): string {
   return `{"measurement":${JSON.stringify(draft.measurement)},"tags":{${tags}},"fields":{${fields}},"time":${ns}}`;
 }
 
+/** An empty array goes as a key without a value: DataKit would keep it, and write it upstream as no one can read it. */
+function isEmpty(value: FieldValue | null): value is null {
+  return value === null || (value.type === 'array' && value.items.length === 0);
+}
+
 function simpleValue(value: FieldValue | null): string {
-  if (value === null) return 'null';
+  if (isEmpty(value)) return 'null';
   return value.type === 'array' ? `[${value.items.map(simpleScalar).join(',')}]` : simpleScalar(value);
 }
 
@@ -38,7 +43,7 @@ function simpleScalar(value: ScalarValue): string {
 
 function encodeProtobuf(draft: PointDraft, ns: string): string {
   const fields = draft.kvs.map((kv) => {
-    const value = kv.value === null ? '' : `,${protobufValue(kv.value)}`;
+    const value = isEmpty(kv.value) ? '' : `,${protobufValue(kv.value)}`;
     return `{"key":${JSON.stringify(kv.key)}${value}${kv.tag ? ',"is_tag":true' : ''}}`;
   });
   return `{"name":${JSON.stringify(draft.measurement)},"fields":[${fields.join(',')}],"time":"${ns}"}`;

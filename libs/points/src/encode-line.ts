@@ -32,8 +32,13 @@ export function encodePoint(draft: PointDraft): EncodedPoint {
     riskyKey.test(draft.measurement) ||
     series.length > SHORT ||
     tags.some((kv) => riskyKey.test(kv.key) || riskyText.test(tagValue(kv))) ||
-    stored.some((kv) => riskyKey.test(kv.key) || kv.key.length > SHORT || kv.value.type === 'array');
+    stored.some((kv) => riskyKey.test(kv.key) || kv.key.length > SHORT || isRiskyValue(kv.value));
   return { series, fields, risky };
+}
+
+/** The type of an array is told by its first item, up to a comma wherever that stands; no bytes at all can't be read. */
+function isRiskyValue(value: FieldValue): boolean {
+  return value.type === 'array' || (value.type === 'bytes' && value.value === '');
 }
 
 export function isStored(kv: KeyValue): kv is KeyValue & { value: FieldValue } {

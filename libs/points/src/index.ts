@@ -19,15 +19,15 @@ export {
   type ParseLinesOptions,
   parseLineProtocol,
 } from './line-protocol.ts';
-export {
-  type Normalised,
-  type NormalisedPoint,
-  type NormaliseOptions,
-  type NormaliseWarning,
-  normalise,
-  type RejectedPoint,
-} from './normalise.ts';
+export { normalise, normaliseLines } from './normalise.ts';
 export { type NormaliseLinesOptions, normaliseLines } from './normalise-lines.ts';
+export type {
+  Normalised,
+  NormalisedPoint,
+  NormaliseOptions,
+  NormaliseWarning,
+  RejectedPoint,
+} from './normaliser.ts';
 export {
   draftOf,
   type FieldValue,

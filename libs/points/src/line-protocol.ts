@@ -7,6 +7,8 @@ import { utf8Length } from './text-rules.ts';
 import { precisionUnit, toNanoseconds } from './time.ts';
 
 export interface LinePoint {
+  /** The number of the line, from 0; blank lines and comments do not count. */
+  readonly index: number;
   readonly measurement: string;
   readonly tags: ReadonlyMap<string, string>;
   /** Null for a value that is skipped: an empty array. */
@@ -18,6 +20,7 @@ export interface LinePoint {
 
 /** A line that is refused. `position` counts from 1, as DataKit reports it; `message` has its words. */
 export interface LineFailure {
+  readonly index: number;
   readonly line: string;
   readonly position: number;
   readonly message: string;
@@ -27,8 +30,8 @@ export interface ParsedLines {
   readonly points: readonly LinePoint[];
   /** DataKit refuses the whole body when there is one. */
   readonly failures: readonly LineFailure[];
-  /** Points that DataKit leaves out without a word, since a value that looked right can't be read. */
-  readonly unreadable: number;
+  /** Lines that DataKit leaves out without a word, since a value that looked right can't be read after all. */
+  readonly unreadable: readonly LineFailure[];
 }
 
 export interface ParseLinesOptions {
@@ -46,8 +49,9 @@ export interface ParseLinesOptions {
 export function parseLineProtocol(text: string, options: ParseLinesOptions): ParsedLines {
   const points: LinePoint[] = [];
   const failures: LineFailure[] = [];
-  let unreadable = 0;
+  const unreadable: LineFailure[] = [];
   let position = 1;
+  let index = 0;
   let from = 0;
   while (from < text.length) {
     const end = endOfLine(text, from);
@@ -56,19 +60,20 @@ export function parseLineProtocol(text: string, options: ParseLinesOptions): Par
     if (start >= end || text.charAt(start) === '#') continue;
     const line = text.slice(start, text.charAt(end - 1) === '\n' ? end - 1 : end);
     try {
-      points.push(readLine(line, options));
+      points.push({ index, ...readLine(line, options) });
     } catch (error) {
-      if (error instanceof UnreadableValueSignal) unreadable += 1;
-      else if (error instanceof LineError) failures.push({ line, position, message: error.message });
-      else throw error;
+      if (!(error instanceof UnreadableValueSignal || error instanceof LineError)) throw error;
+      const list = error instanceof LineError ? failures : unreadable;
+      list.push({ index, line, position, message: error.message });
     }
+    index += 1;
     // Comments and blank lines do not count: the position is one past the last line that held a point.
     position = from + 1;
   }
   return { points, failures, unreadable };
 }
 
-function readLine(line: string, options: ParseLinesOptions): LinePoint {
+function readLine(line: string, options: ParseLinesOptions): Omit<LinePoint, 'index'> {
   const byteLength = options.byteLength ?? utf8Length;
   const scanner = new LineScanner(line);
   const parts = scanner.scan(byteLength);

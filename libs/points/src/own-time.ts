@@ -56,7 +56,7 @@ export class OwnTime {
   /**
    * The nanoseconds as digits; null where there is no time, 0n included, or a negative one: DataKit takes now then.
    *
-   * @throws RefusedSignal where the multiplied time, which wraps around in 64 bits, has no place in a line
+   * @throws RefusedSignal where the multiplied time, which wraps around in 64 bits, can't be stored
    */
   exact(time: bigint): string | null {
     if (time <= 0n) return null;

@@ -13,17 +13,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_TAKES_A_LOCK = ('acquire', '_acquireLock')
-
 
 def guard() -> None:
     """Stand before os.register_at_fork. Called before user code is imported."""
     register = os.register_at_fork
 
     def register_at_fork(*, before: Any = None, after_in_parent: Any = None, after_in_child: Any = None) -> None:
-        if getattr(before, '__name__', None) in _TAKES_A_LOCK:
+        of_logging = getattr(before, '__module__', None) == 'logging'
+        if of_logging or getattr(before, '__name__', None) == 'acquire':
             before = after_in_parent = None
-            if sys.version_info < (3, 9) and getattr(after_in_child, '__module__', None) == 'logging':
+            if of_logging and sys.version_info < (3, 9):
                 after_in_child = _logging_of_38(after_in_child)
         hooks = {'before': before, 'after_in_parent': after_in_parent, 'after_in_child': after_in_child}
         hooks = {when: hook for when, hook in hooks.items() if hook is not None}

@@ -1,9 +1,8 @@
 """What the child of a run does, from fork to _exit."""
 from __future__ import annotations
 
-import os
 import sys
-from os import _exit, close, dup2, getppid, setsid
+from os import _exit, close, dup2, getpid, getppid, setsid
 
 from ._descriptors import RESULT
 from ._failures import describe
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Iterable
 
+_STREAMS = ('stdout', 'stderr', '__stdout__', '__stderr__')
 _RETURNED = 0
 _RAISED = 1
 _NOT_STARTED = 70  # the host's own part failed, or the result could not be written
@@ -24,10 +24,11 @@ _NOT_STARTED = 70  # the host's own part failed, or the result could not be writ
 class Inheritance:
     """What every child gets from the host, collected once."""
 
-    def __init__(self, framework: ModuleType, signals: list[tuple[int, Any]]) -> None:
+    def __init__(self, framework: ModuleType, signals: list[tuple[int, Any]], threads: int) -> None:
         self.framework = framework
         self.signals = signals
-        self.host_pid = os.getpid()
+        self.threads = threads
+        self.host_pid = getpid()
 
 
 def run_child(host: Inheritance, instance: Any, ends: list[int], foreign: Iterable[int]) -> None:
@@ -63,6 +64,8 @@ def _settle(host: Inheritance, ends: list[int], foreign: Iterable[int]) -> None:
         close(descriptor)
     if host.signals:
         restore(host.signals)
+    if host.threads:
+        _renew_locks()
     modules = sys.modules
     if 'tempfile' in modules:
         modules['tempfile'].tempdir = None  # an import may have asked for it, and would have the host's
@@ -84,10 +87,23 @@ def _execute(instance: Any, sink: Sink) -> int:
     return _RETURNED if error is None else _RAISED
 
 
+def _renew_locks() -> None:
+    """Free the locks of the standard streams: a thread of the host may have been printing at the fork.
+
+    Threads don't come along, so nobody would ever let go. Making the buffers anew also drops that thread's text.
+    """
+    for name in _STREAMS:
+        try:
+            buffer = getattr(sys, name).buffer
+            buffer.__init__(buffer.raw)
+        except BaseException:  # replaced or closed by user code
+            pass
+
+
 def flush() -> None:
     """Flush what user code printed; it may have closed or replaced the streams."""
-    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+    for name in _STREAMS:
         try:
-            stream.flush()
+            getattr(sys, name).flush()
         except BaseException:
             pass

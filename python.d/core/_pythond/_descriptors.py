@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 from fcntl import F_DUPFD_CLOEXEC, fcntl
+from os import fstat
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 
 # Scripts that turn themselves into daemons close 3 to 255, or to 1023. Higher numbers survive that; much higher ones
@@ -24,7 +25,7 @@ def high(descriptor: int) -> int:
 
 def is_open(descriptor: int) -> bool:
     try:
-        os.fstat(descriptor)
+        fstat(descriptor)
     except OSError:
         return False
     return True

@@ -1,9 +1,9 @@
 """The host's loop: orders in, runs forked, watched and ended."""
 from __future__ import annotations
 
-import os
 from math import ceil
-from os import read
+from os import O_RDWR, devnull, read
+from os import open as os_open
 from time import monotonic, sleep, time_ns
 
 from . import _frames as frames
@@ -46,7 +46,7 @@ class Host:
         self._paused = False
         self._next_look = 0.0
         self._patience: int | None = None
-        self._null = os.open(os.devnull, os.O_RDWR)
+        self._null = os_open(devnull, O_RDWR)
         self._foreign = [control.descriptor, *drained]  # what a run must not hold, with other runs' descriptors
         if children.descriptor is not None:
             self._foreign.append(children.descriptor)

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import _thread
 import os
-from os import read
+from os import O_RDWR, close, devnull, dup2, pipe, read, write
+from os import open as os_open
 from select import POLLHUP, POLLIN, poll
 
 from ._descriptors import high, is_open
@@ -31,17 +32,17 @@ class ImportOutput:
         self._kept = {}
         self._streams = []
         for target in (1, 2):
-            reader, writer = os.pipe()
+            reader, writer = pipe()
             reader = high(reader)
             os.set_blocking(reader, False)
             _enlarge(writer)
-            os.dup2(writer, target)
-            os.close(writer)
+            dup2(writer, target)
+            close(writer)
             self._kept[reader] = Kept(limit)
             self._streams.append(reader)
         self._control = control
         self._control_lost = control_lost
-        stop_reader, self._stop = os.pipe()
+        stop_reader, self._stop = pipe()
         self._stop_reader, self._stop = high(stop_reader), high(self._stop)
         self._done = _thread.allocate_lock()
         self._done.acquire()
@@ -54,10 +55,10 @@ class ImportOutput:
     def finish(self) -> tuple[str, str]:
         """Stop the thread; returns what came on stdout and stderr."""
         try:
-            os.write(self._stop, b'x')
+            write(self._stop, b'x')
             self._done.acquire()
-            os.close(self._stop)
-            os.close(self._stop_reader)
+            close(self._stop)
+            close(self._stop_reader)
         except OSError:
             pass  # the import closed them: the thread has ended on its own
         for reader in self._streams:
@@ -67,7 +68,7 @@ class ImportOutput:
         stdout, stderr = (self._kept[reader].text() for reader in self._streams)
         for descriptor in (1, 2):
             if not is_open(descriptor):  # or the next pipe would land there
-                os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+                dup2(os_open(devnull, O_RDWR), descriptor)
         return stdout, stderr
 
     def _drain_until_stopped(self) -> None:

@@ -16,6 +16,8 @@ _PR_GET_NO_NEW_PRIVS = 39
 _PR_SET_CHILD_SUBREAPER = 36
 _SYS_PIDFD_OPEN = 434  # the same number on every architecture
 
+_pidfd_open = getattr(os, 'pidfd_open', None)  # from Python 3.9
+_waitid = getattr(os, 'waitid', None)
 _prctl = None
 _syscall = None
 if ctypes is not None and sys.platform == 'linux':
@@ -36,11 +38,11 @@ def die_with_parent() -> None:
 
 def open_pidfd(pid: int) -> int | None:
     """A descriptor that becomes readable when `pid` ends; None where there is no such thing."""
-    try:
-        if hasattr(os, 'pidfd_open'):
-            return os.pidfd_open(pid)
-    except OSError:
-        return None
+    if _pidfd_open is not None:
+        try:
+            return _pidfd_open(pid)
+        except OSError:
+            return None
     descriptor = -1 if _syscall is None else _syscall(_SYS_PIDFD_OPEN, pid, 0)
     return None if descriptor < 0 else descriptor  # the kernel sets close-on-exec
 
@@ -79,12 +81,12 @@ class Children:
                 return [int(pid) for pid in text.split()]
 
 
-can_peek = hasattr(os, 'waitid')
+can_peek = _waitid is not None
 
 
 def has_exited(pid: int) -> bool:
     """Whether a child has ended. It stays a zombie, which keeps its pid from being used again."""
     try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return _waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except OSError:
         return True  # somebody else reaped it

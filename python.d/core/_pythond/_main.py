@@ -7,7 +7,7 @@ import os
 import sys
 from _thread import get_ident
 from functools import partial
-from os import _exit
+from os import _exit, getpid, kill
 from signal import SIGKILL
 from time import monotonic
 from types import ModuleType
@@ -71,7 +71,7 @@ def _give_up(control: Control, error: BaseException, host: Host | None = None) -
 
 
 def _start(control: Control, core: str) -> Host:
-    me = os.getpid()
+    me = getpid()
     setup = Setup(control.wait_for(frames.SETUP))
     folders = Folders(setup.tmp_root)
     children = Children()
@@ -84,20 +84,21 @@ def _start(control: Control, core: str) -> Host:
     began = monotonic()
     _import(core, setup, catalogue, framework)
     import_ms = (monotonic() - began) * 1000
-    if os.getpid() != me:  # a process that an import forked and did not end
+    if getpid() != me:  # a process that an import forked and did not end
         _exit(0)
     flush()
     printed = output.finish()
     if not control.intact():
         _exit(_BROKEN)  # an import closed it: there is nobody to tell
-    inheritance = Inheritance(framework, take_over())
+    threads = _user_threads(output.thread)
+    inheritance = Inheritance(framework, take_over(), threads)
     rehearse(framework)
     gc.collect()
     gc.freeze()  # or the collector would write to every inherited object, and copy its page, in every run
     control.say(frames.READY, {
         'protocol': PROTOCOL, 'pid': me,
         'python': {'version': sys.version.split()[0], 'executable': sys.executable, 'prefix': sys.prefix},
-        'importMs': round(import_ms, 3), 'threads': _user_threads(output.thread),
+        'importMs': round(import_ms, 3), 'threads': threads,
         'collectors': catalogue.collectors, 'failures': catalogue.failures, 'warnings': catalogue.warnings,
         'stdout': printed[0], 'stderr': printed[1]})
     return Host(control, setup.limits, catalogue.instances, inheritance, folders, children, output.readers)
@@ -106,7 +107,7 @@ def _start(control: Control, core: str) -> Host:
 def _leave(children: Children) -> None:
     """The worker has gone while the imports go on."""
     for pid in children.pids():
-        os.kill(pid, SIGKILL)
+        kill(pid, SIGKILL)
     _exit(0)
 
 

@@ -1,7 +1,6 @@
 """Processes that lost their parent and came to the host, which is their subreaper."""
 from __future__ import annotations
 
-import os
 from os import WNOHANG, getsid, kill, waitpid
 from signal import SIGKILL
 
@@ -65,7 +64,7 @@ class Orphans:
             except OSError:
                 pass
         try:
-            while os.waitpid(-1, WNOHANG)[0]:
+            while waitpid(-1, WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return False

@@ -6,7 +6,7 @@ anew in every run.
 """
 from __future__ import annotations
 
-import os
+from os import close, getppid, pipe, read
 
 from ._child import flush
 from ._linux import warm_up
@@ -21,7 +21,7 @@ _TIMES = 40  # CPython specialises a piece of code after up to 16 passes
 
 def rehearse(framework: ModuleType) -> None:
     """Report to a pipe, and read it."""
-    reader, writer = os.pipe()
+    reader, writer = pipe()
     real = framework._sink
     collector = framework.DataKitFramework()
     points = [{'measurement': 'm', 'tags': {'t': 'v'}, 'fields': {'f': 1, 'g': 1.5, 's': 'x'}}]
@@ -32,11 +32,11 @@ def rehearse(framework: ModuleType) -> None:
             collector.feed_metric(measurement='m', tags={'t': 'v'}, fields={'f': 1})
             sink.finish(None)
             sink.is_owner
-            os.getppid()
+            getppid()
             warm_up()
             flush()
-            os.read(reader, 65536)
+            read(reader, 65536)
     finally:
         framework._sink = real
-        os.close(reader)
-        os.close(writer)
+        close(reader)
+        close(writer)
