@@ -99,7 +99,7 @@ function addLooking(program: Command, context: Context, onEnd: (code: ExitCode) 
     .argument('<collector>', 'an id, or a part that fits one alone')
     .option(...HOME)
     .option(...JSON_FLAG)
-    .option('--runs <n>', 'how many of the newest runs, at most 100', countOf(100), 10)
+    .option('--runs <n>', 'how many of the newest runs, at most 100', wholeNumber(1, 100), 10)
     .addHelpText('after', '\nExample:\n  $ pythond show Demo')
     .action(async (collector: string, flags) => onEnd(await show(context, collector, flags)));
   program
@@ -131,7 +131,7 @@ function addApps(program: Command, context: Context, onEnd: (code: ExitCode) => 
     .command('datakit-standin')
     .description('a server that answers as DataKit does and keeps points in memory, to try things out')
     .option('--host <address>', 'where it listens', '127.0.0.1')
-    .option('--port <n>', 'where it listens', countOf(65_535), 9529)
+    .option('--port <n>', 'where it listens; 0: any that is free', wholeNumber(0, 65_535), 9529)
     .addHelpText(
       'after',
       '\nExample:\n  $ pythond datakit-standin --port 9600\n  $ curl localhost:9600/_standin/points',
@@ -139,10 +139,10 @@ function addApps(program: Command, context: Context, onEnd: (code: ExitCode) => 
     .action(async (flags) => onEnd(await datakitStandin(context, flags)));
 }
 
-function countOf(most: number): (text: string) => number {
+function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
   };
 }

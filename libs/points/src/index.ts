@@ -19,7 +19,7 @@ export {
   type ParseLinesOptions,
   parseLineProtocol,
 } from './line-protocol.ts';
-export { normalise, normaliseLines } from './normalise.ts';
+export { normalise } from './normalise.ts';
 export { type NormaliseLinesOptions, normaliseLines } from './normalise-lines.ts';
 export type {
   Normalised,

@@ -9,6 +9,8 @@ import { precisionUnit, toNanoseconds } from './time.ts';
 export interface LinePoint {
   /** The number of the line, from 0; blank lines and comments do not count. */
   readonly index: number;
+  /** The line as it stood there, without blanks before it. */
+  readonly line: string;
   readonly measurement: string;
   readonly tags: ReadonlyMap<string, string>;
   /** Null for a value that is skipped: an empty array. */
@@ -60,7 +62,7 @@ export function parseLineProtocol(text: string, options: ParseLinesOptions): Par
     if (start >= end || text.charAt(start) === '#') continue;
     const line = text.slice(start, text.charAt(end - 1) === '\n' ? end - 1 : end);
     try {
-      points.push({ index, ...readLine(line, options) });
+      points.push({ index, line, ...readLine(line, options) });
     } catch (error) {
       if (!(error instanceof UnreadableValueSignal || error instanceof LineError)) throw error;
       const list = error instanceof LineError ? failures : unreadable;
@@ -73,7 +75,7 @@ export function parseLineProtocol(text: string, options: ParseLinesOptions): Par
   return { points, failures, unreadable };
 }
 
-function readLine(line: string, options: ParseLinesOptions): Omit<LinePoint, 'index'> {
+function readLine(line: string, options: ParseLinesOptions): Omit<LinePoint, 'index' | 'line'> {
   const byteLength = options.byteLength ?? utf8Length;
   const scanner = new LineScanner(line);
   const parts = scanner.scan(byteLength);

@@ -23,7 +23,7 @@ describe('line protocol that a script posted itself', () => {
       time,
     });
     expect(accepted).toHaveLength(2);
-    expect(rejected).toMatchObject([{ index: -1, code: 'bad-line', line: 'm,t v=1' }]);
+    expect(rejected).toMatchObject([{ index: 1, code: 'bad-line', line: 'm,t v=1' }]);
   });
 
   it("adds the input's tags where a line has not that key", () => {

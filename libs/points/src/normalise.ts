@@ -1,5 +1,4 @@
 import { describe } from './describe.ts';
-import { parseLineProtocol } from './line-protocol.ts';
 import { type Normalised, type NormaliseOptions, Normaliser } from './normaliser.ts';
 
 /**
@@ -10,25 +9,10 @@ import { type Normalised, type NormaliseOptions, Normaliser } from './normaliser
  */
 export function normalise(points: unknown, options: NormaliseOptions): Normalised {
   const normaliser = new Normaliser(options);
-  if (Array.isArray(points)) points.forEach((point, index) => normaliser.addReported(index, point));
-  else
+  if (Array.isArray(points)) {
+    for (let index = 0; index < points.length; index += 1) normaliser.addReported(index, points[index]);
+  } else {
     normaliser.reject(-1, 'not-an-array', `a report must be a list of points, this is ${describe(points)}`);
-  return normaliser.result();
-}
-
-/**
- * The same for a body of line protocol that a script posted itself. Numbers keep the types that the lines give them. A
- * line that DataKit would refuse, or drop in silence, is rejected alone; `index` counts the lines without blank ones and
- * comments.
- */
-export function normaliseLines(text: string, options: NormaliseOptions): Normalised {
-  const normaliser = new Normaliser(options);
-  const { points, failures, unreadable } = parseLineProtocol(text, {
-    precision: options.precision,
-    nowNs: 0n,
-  });
-  for (const { index, message } of [...failures, ...unreadable])
-    normaliser.reject(index, 'bad-line', message);
-  for (const point of points) normaliser.addLine(point);
+  }
   return normaliser.result();
 }

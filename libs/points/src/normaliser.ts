@@ -46,7 +46,7 @@ export interface RejectedPoint {
   readonly index: number;
   readonly code: RefusalCode;
   readonly reason: string;
-  /** The line, when the report was line protocol and this part of it is none. */
+  /** The line as it stood in the report, when that was line protocol. */
   readonly line?: string;
 }
 
@@ -87,8 +87,8 @@ export class Normaliser {
     return { accepted: this.#accepted, rejected: this.#rejected, warnings: this.#warnings };
   }
 
-  reject(index: number, code: RefusalCode, reason: string): void {
-    this.#rejected.push({ index, code, reason });
+  reject(index: number, code: RefusalCode, reason: string, line?: string): void {
+    this.#rejected.push(line === undefined ? { index, code, reason } : { index, code, reason, line });
   }
 
   /** A point of a JSON report. */
@@ -101,11 +101,12 @@ export class Normaliser {
     const fields = new Map<string, FieldValue>();
     for (const [key, value] of point.fields) if (value !== null) fields.set(key, value);
     const draft = draftOf(point.measurement, point.tags, fields);
-    this.#guard(point.index, () => {
+    const add = () => {
       const ownNs = point.ownTime ? storableNs(point.timeNs, 'the time of the line') : null;
       this.#addDraft(point.index, draft, ownNs, false);
       for (const note of notesOf(draft, null)) this.#note(point.index, note);
-    });
+    };
+    this.#guard(point.index, add, point.line);
   }
 
   #addPlain(index: number, point: unknown): boolean {
@@ -138,12 +139,12 @@ export class Normaliser {
     this.#accepted.push({ ...accepted, ...json });
   }
 
-  #guard(index: number, add: () => void): void {
+  #guard(index: number, add: () => void, line?: string): void {
     try {
       add();
     } catch (error) {
       if (!(error instanceof RefusedSignal)) throw error;
-      this.reject(index, error.code, error.message);
+      this.reject(index, error.code, error.message, line);
     }
   }
 

@@ -60,13 +60,14 @@ export class OwnTime {
    */
   exact(time: bigint): string | null {
     if (time <= 0n) return null;
-    const ns = toNanoseconds(time, this.#unit);
-    if (ns > 0n && ns <= MAX_LINE_TIME) return ns.toString();
     const precision =
       this.#precision === undefined ? 'without a precision' : `with precision=${this.#precision}`;
-    throw new RefusedSignal(
-      'time-out-of-range',
-      `the time ${time} ${precision} is no moment that can be stored`,
-    );
+    return storableNs(toNanoseconds(time, this.#unit), `the time ${time} ${precision}`);
   }
+}
+
+/** @throws RefusedSignal for a time that is not after 1970, or that no line can hold */
+export function storableNs(ns: bigint, what: string): string {
+  if (ns > 0n && ns <= MAX_LINE_TIME) return ns.toString();
+  throw new RefusedSignal('time-out-of-range', `${what} is no moment that can be stored`);
 }

@@ -1,0 +1,194 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createHost, type HostLimits, outcomeOf, type RunRequest } from '@pythond/runner';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { fixtures, hostOptions, ours, PATIENCE_MS, run, startHost, startHostile } from './support.ts';
+
+const soon: Partial<HostLimits> = { overdueMs: 200, killGraceMs: 50, leaseMarginMs: 100, stopGraceMs: 100 };
+
+/** The most that a worker may grow, whatever a host sends. */
+const GROWTH_KB = 64 * 1024;
+
+/** Has the kernel forget the highest resident size so far (proc_pid_clear_refs(5)), and tells the current one. */
+function beginMeasuring(): number {
+  writeFileSync('/proc/self/clear_refs', '5');
+  return statusKb('VmRSS');
+}
+
+function statusKb(field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
+}
+
+describe('a host that does not get ready', () => {
+  it.each([
+    ['dies_at_start', 'exited', 'exit code 3). It printed: I will not'],
+    ['crashes_at_start', 'exited', 'SIGSEGV'],
+    ['gives_up', 'fatal', 'I can not go on'],
+    ['bomb_in_ready', 'frame', 'values'],
+  ])('is reported: %s', async (kind, reason, message) => {
+    const host = await startHostile(kind);
+    await expect(host.ready).rejects.toMatchObject({
+      code: `host-${reason}`,
+      message: expect.stringContaining(message),
+    });
+    expect((await host.closed).reason).toBe(reason);
+  });
+
+  it('is killed when its imports take too long', async () => {
+    const host = await startHostile('never_ready', { importMs: 300 });
+    await expect(host.ready).rejects.toMatchObject({ code: 'host-import-timeout' });
+  });
+
+  it('is reported when it can’t be executed', async () => {
+    const host = await startHost({ interpreter: { executable: '/no/such/python' } });
+    await expect(host.ready).rejects.toMatchObject({ code: 'host-spawn' });
+    expect(host.pid).toBeNull();
+  });
+
+  it('is reported when there is no place for its folder', async () => {
+    const options = await hostOptions({ tmpDir: join(fixtures, 'no', 'such', 'folder') });
+    expect(() => createHost(options)).toThrow(expect.objectContaining({ code: 'host-spawn' }));
+  });
+
+  it('may print 250 MB while it starts, of which little is kept', async () => {
+    const before = beginMeasuring();
+    const host = await startHostile('floods_stdout');
+    await host.ready;
+    expect(statusKb('VmHWM') - before).toBeLessThan(GROWTH_KB);
+    const { stdout, stderr } = await host.stop();
+    for (const text of [stdout, stderr]) expect(text.length).toBeLessThan(70_000);
+  });
+});
+
+describe('a host that breaks the protocol is killed', () => {
+  it.each([
+    'zero_length',
+    'length_2_31',
+    'length_minus_1',
+    'unknown_type',
+    'frame_of_a_worker',
+    'bad_utf8',
+    'no_json',
+    'a_line_of_json',
+    'http',
+  ])('with %s', async (frame) => {
+    const host = await startHostile('raw_bytes', {}, { FRAME: frame });
+    const { end } = await run(host, 'any');
+    expect(outcomeOf(end)).toEqual({ kind: 'killed', reason: 'host' });
+    expect(end.death?.reason).toBe('frame');
+  });
+
+  it.each([
+    'forged_run',
+    'forged_end',
+    'ready_twice',
+    'started_twice',
+    'result_before_start',
+    'output_unasked',
+  ])('with %s', async (kind) => {
+    const { end } = await run(await startHostile(kind), 'any');
+    expect(outcomeOf(end)).toEqual({ kind: 'killed', reason: 'host' });
+    expect(end.death?.reason).toBe('frame');
+  });
+
+  it.each(['result_after_end', 'two_ends'])('with %s, and the run that had ended has ended', async (kind) => {
+    const host = await startHostile(kind);
+    const { end } = await run(host, 'any');
+    expect(end.cause).toBe('exited');
+    expect((await host.closed).reason).toBe('frame');
+  });
+
+  it('by closing its connection', async () => {
+    const { end } = await run(await startHostile('hangs_up'), 'any');
+    expect(end.death?.reason).toBe('frame');
+  });
+});
+
+describe('a host that does not act is killed', () => {
+  const request: Partial<RunRequest> = { timeoutMs: 100, leaseMs: PATIENCE_MS };
+
+  it('when it does not start a run', async () => {
+    const host = await startHostile('never_starts', { ...soon, startMs: 300 });
+    const { end } = await run(host, 'any', request);
+    expect(end.death?.reason).toBe('silent');
+    expect(outcomeOf(end)).toEqual({ kind: 'killed', reason: 'host' });
+  });
+
+  it('when it does not end a run at its time-out', async () => {
+    const { end } = await run(await startHostile('never_ends', soon), 'any', request);
+    expect(outcomeOf(end)).toEqual({ kind: 'timed-out' });
+    expect(end.death?.reason).toBe('overdue');
+  });
+
+  it('when it does not end a run whose lease is over', async () => {
+    const host = await startHostile('never_ends', soon);
+    const { end } = await run(host, 'any', { timeoutMs: PATIENCE_MS, leaseMs: 300 });
+    expect(outcomeOf(end)).toEqual({ kind: 'killed', reason: 'lease' });
+  });
+
+  it('when it does not end a run that is cancelled', async () => {
+    const host = await startHostile('never_ends', soon);
+    await host.ready;
+    const handle = host.run({ collector: 'any', timeoutMs: PATIENCE_MS, leaseMs: PATIENCE_MS });
+    handle.cancel(50, 'stopping');
+    expect(outcomeOf(await handle.result)).toEqual({ kind: 'killed', reason: 'stopping' });
+  });
+
+  it('when it does not read', async () => {
+    const host = await startHostile('never_reads');
+    await host.ready;
+    const handle = host.run({ collector: 'any', timeoutMs: PATIENCE_MS, leaseMs: PATIENCE_MS });
+    while (host.state.kind === 'ready') handle.renew(PATIENCE_MS);
+    expect((await handle.result).death?.reason).toBe('silent');
+  });
+
+  it('when it does not stop, with everything below it', async () => {
+    const host = await startHostile('deaf_with_family', soon);
+    await host.ready;
+    expect(ours()).toHaveLength(5);
+    expect((await host.stop()).reason).toBe('stopped');
+    expect(ours()).toEqual([]);
+  });
+});
+
+describe('a host that goes', () => {
+  it('takes its runs with it', async () => {
+    const { end } = await run(await startHostile('exits_in_run'), 'any');
+    expect(outcomeOf(end)).toEqual({ kind: 'failed', reason: 'host' });
+    expect(end.message).toContain('exit code 9');
+    expect(end.message).toContain('out of here');
+  });
+
+  it('leaves no child, though these have other parents by then', async () => {
+    const host = await startHostile('leaves_a_family');
+    await run(host, 'any');
+    // Two of the four stand in / and have a session of their own: only their environment tells whose they are,
+    // and that of this fixture does not name the host's folder.
+    const known = ours();
+    for (const pid of known) process.kill(pid, 'SIGKILL');
+    await eventually('they are gone', () => ours().length === 0);
+    expect(known.length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('whatever a host sends, the worker stays small', () => {
+  it.each([
+    ['ready_of_8_mib', 0],
+    ['floods_result', 1],
+    ['reports_of_16_mib', 6],
+    ['many_unfinished', 8],
+    ['ends_of_3_mib', 20],
+    ['unfinished_frame', 1],
+  ])('%s', async (kind, runs) => {
+    const host = await startHostile(kind);
+    await host.ready.catch(() => {});
+    const before = beginMeasuring();
+    const requests = Array.from({ length: runs }, () => () => run(host, 'any'));
+    if (kind === 'many_unfinished') await Promise.all(requests.map((request) => request()));
+    else for (const request of requests) await request();
+    const grownKb = statusKb('VmHWM') - before;
+    expect(grownKb).toBeLessThan(GROWTH_KB);
+  });
+});
