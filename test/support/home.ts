@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { repository } from './cli.ts';
 
 export interface TestHome {
   readonly dir: string;
@@ -21,6 +22,13 @@ export async function makeHome(files: Readonly<Record<string, string>>): Promise
   };
   await write(files);
   return { dir, write, remove: () => rm(dir, { recursive: true, force: true }) };
+}
+
+/** A copy of a home of `test/fixtures`, to be run and changed. */
+export async function copyHome(fixture: string): Promise<TestHome> {
+  const home = await makeHome({});
+  await cp(path.join(repository, 'test/fixtures', fixture), home.dir, { recursive: true });
+  return home;
 }
 
 /** A block of conf.d. */

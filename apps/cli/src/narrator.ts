@@ -28,10 +28,8 @@ export class Narrator {
         return this.#line(colors.yellow('-'), `${event.id} is gone`);
       case 'module-failed': {
         const { failure, input } = event;
-        this.#line(
-          colors.red('✗'),
-          oneLine(`${input}: ${failure.file ?? failure.module}: ${failure.type}: ${failure.message}`),
-        );
+        const where = `${failure.file ?? failure.module}${failure.class ? `, class ${failure.class}` : ''}`;
+        this.#line(colors.red('✗'), oneLine(`${input}: ${where}: ${failure.type}: ${failure.message}`));
         if (failure.hint) this.#line(' ', oneLine(failure.hint));
         return;
       }
@@ -99,8 +97,8 @@ export class Narrator {
     const { colors } = this.#terminal;
     if (this.#troubles.get(endpoint) === reason) return;
     this.#troubles.set(endpoint, reason);
-    const what = `${plural(points, 'point')} of ${category} wait for ${endpoint}: ${oneLine(reason)}`;
-    this.#timed(colors.yellow('…'), `${what}; they are kept and tried again`);
+    const what = `${plural(points, 'point')} of ${category} kept for ${endpoint}, to be tried again`;
+    this.#timed(colors.yellow('…'), `${what}: ${oneLine(reason)}`);
   }
 
   #dead({ category, points, collectors, code, message }: Extract<WorkerEvent, { kind: 'dead' }>): void {

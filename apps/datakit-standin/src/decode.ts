@@ -42,7 +42,7 @@ export function decode(body: Buffer, format: BodyFormat, context: DecodeContext)
 function decodeJson(body: Buffer, context: DecodeContext): Decoded {
   let points: unknown;
   try {
-    points = parseExactJson(body.toString('utf8'), { constants: false, maxDepth: 10_000 });
+    points = parseExactJson(body.toString('utf8'), { constants: false });
   } catch (error) {
     if (error instanceof ExactJsonError) return refused('datakit.invalidJsonPoint', error.message);
     throw error;
@@ -76,7 +76,7 @@ function decodeLines(body: Buffer, context: DecodeContext): Decoded {
   if (parsed.failures.length > 0) {
     const failures = parsed.failures.map(
       ({ line, position, message }) =>
-        `unable to parse '${byteStrings.show(line)}'(pos: ${position}): ${byteStrings.show(message)}`,
+        `unable to parse '${byteStrings.show(line)}'(pos: ${position}): ${message}`,
     );
     const counts = `with ${parsed.points.length + parsed.unreadable.length} point parse ok, ${failures.length} points failed`;
     const all = [...failures, `${counts}. Origin data: ${goQuote(byteStrings.show(text))}`].join('\n');

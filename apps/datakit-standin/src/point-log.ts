@@ -1,6 +1,6 @@
 import { byteStrings, type Category, type FieldValue, type ScalarValue } from '@pythond/points';
 import type { DecodedPoint } from './decoded-point.ts';
-import { echoLine } from './echo.ts';
+import { echoLine } from './echo-line.ts';
 
 export type StoredValue = number | bigint | boolean | string | readonly StoredValue[];
 

@@ -49,12 +49,12 @@ async function tryAgain(waiting: WaitingDelivery, context: JobContext, deps: Ret
     emit({ kind: 'delivered', endpoint, category, points: settled.accepted, collectors, attempt });
   }
   if (!settled.left) return { kind: 'done' };
-  const { delivery } = settled.left;
+  const { delivery, retry: left } = settled.left;
   if (delivery.points.length < waiting.points.length) await context.update(await storeDelivery(delivery));
   if (signal.aborted) return { kind: 'back' };
   const { points, reason } = delivery;
   emit({ kind: 'still-waiting', endpoint, category, points: points.length, attempt, reason });
-  return { kind: 'again', reason };
+  return { kind: 'again', reason, afterMs: left.afterMs ?? 0 };
 }
 
 async function buryExpired(waiting: WaitingDelivery, context: JobContext, deps: RetryDeps): Promise<JobEnd> {

@@ -48,6 +48,7 @@ export interface PreparedInput {
   readonly digest: BundleDigest;
   readonly archive: Buffer;
   readonly modules: readonly ModuleRef[];
+  readonly roots: readonly string[];
   readonly problems: readonly BundleProblem[];
 }
 
@@ -58,7 +59,8 @@ export async function prepareInput(
 ): Promise<PreparedInput> {
   const collected = await collectBundle({ home, dirs, files, limits: { ...defaultBundleLimits, ...limits } });
   const { digest, archive } = await packBundle(collected.entries);
-  return { digest, archive, modules: collected.modules, problems: collected.problems };
+  const { modules, roots, problems } = collected;
+  return { digest, archive, modules, roots, problems };
 }
 
 /** How often a discovery is tried when the worker that has it dies. */
@@ -71,7 +73,7 @@ function discoverId(input: string, number: number): string {
 /** What workers are told of an input. */
 export function contentOf(
   definition: InputDefinition,
-  { digest, modules }: Pick<PreparedInput, 'digest' | 'modules'>,
+  { digest, modules, roots }: Pick<PreparedInput, 'digest' | 'modules' | 'roots'>,
 ): InputContent {
   return {
     key: definition.key,
@@ -80,6 +82,7 @@ export function contentOf(
     envs: definition.envs ? [...definition.envs] : null,
     bundle: digest,
     modules: [...modules],
+    roots: [...roots],
     tags: { ...definition.tags },
     isolation: definition.isolation ?? 'auto',
     state: definition.state,

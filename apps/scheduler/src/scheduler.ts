@@ -134,7 +134,7 @@ export class Scheduler implements Component {
       return { done: true, problems: problems.map((problem) => bundleProblem(definition, problem)) };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const problem: Problem = { level: 'error', code: 'roll-out', text: `${definition.key}: ${message}` };
+      const problem: Problem = { level: 'error', code: 'roll-out', text: `input ${definition.key}: ${message}` };
       return { done: false, problems: [problem] };
     }
   }
@@ -206,5 +206,5 @@ function toProblem(problem: ConfigProblem): Problem {
 }
 
 function bundleProblem({ key }: InputDefinition, { level, code, message, hint }: BundleProblem): Problem {
-  return { level, code, text: `${key}: ${message}; ${hint}` };
+  return { level, code, text: `input ${key}: ${message}. ${hint}` };
 }

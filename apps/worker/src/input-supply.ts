@@ -1,5 +1,5 @@
 import { type BundleCache, BundleError, type BundleLease } from '@pythond/bundles';
-import { expandEnvs, resolveTags } from '@pythond/config';
+import { expandEnvs, formatProblem, resolveTags, type ValueProblem } from '@pythond/config';
 import type { InputRecord } from '@pythond/jobs';
 import { type HostSpec, resolveInterpreter } from '@pythond/runner';
 
@@ -110,8 +110,10 @@ export class InputSupply {
       input: record.name,
     });
     const lease = await this.#bundle(record);
-    const { modules, policy } = record;
-    const spec: HostSpec = { interpreter, environment, bundleRoot: lease.root, modules, policy };
+    const { modules, roots, policy } = record;
+    const spec: HostSpec = {
+      ...{ input: record.key, interpreter, environment, bundleRoot: lease.root, modules, roots, policy },
+    };
     return { input: { record, tags, warnings, spec }, lease };
   }
 
@@ -125,8 +127,8 @@ export class InputSupply {
     });
     const error = problems.find(({ level }) => level === 'error');
     if (error)
-      throw new InputUnavailableError(error.code, `envs of input '${record.name}': ${error.message}`);
-    return { environment, warnings: problems.map(({ code, message }) => ({ code, message })) };
+      throw new InputUnavailableError(error.code, `input '${record.name}': ${formatProblem(error)}`);
+    return { environment, warnings: problems.map(toWarning) };
   }
 
   async #tags(record: InputRecord): Promise<Readonly<Record<string, string>>> {
@@ -136,7 +138,7 @@ export class InputSupply {
     });
     const [problem] = problems;
     if (problem)
-      throw new InputUnavailableError(problem.code, `tags of input '${record.name}': ${problem.message}`);
+      throw new InputUnavailableError(problem.code, `input '${record.name}': ${formatProblem(problem)}`);
     return tags;
   }
 
@@ -148,4 +150,8 @@ export class InputSupply {
       throw new InputUnavailableError(cause.code, cause.message, { cause });
     }
   }
+}
+
+function toWarning({ code, message, hint }: ValueProblem): { code: string; message: string } {
+  return { code, message: hint === null ? message : `${message}; ${hint}` };
 }

@@ -137,7 +137,7 @@ describe("a block's environment on the worker", () => {
       { secretsDirs: [`${home}/secrets`] },
     );
     expect(environment).toEqual({ OK: '1' });
-    const rule = `which can't be read: secrets are read from ${home}/secrets only`;
+    const rule = `which can't be read: secrets are read from ${home}/secrets only; put the file there, or name its folder in secrets_dirs`;
     expect(texts).toEqual([
       `A in envs names /proc/self/environ, ${rule}`,
       `B in envs names /etc/passwd, ${rule}`,
@@ -203,7 +203,7 @@ describe("a block's tags on the worker", () => {
     });
     expect({ ...tags }).toEqual({ b: '1' });
     expect(problems.map(formatProblem)).toEqual([
-      "a in tags names /etc/passwd, which can't be read: secrets are read from /s only",
+      "a in tags names /etc/passwd, which can't be read: secrets are read from /s only; put the file there, or name its folder in secrets_dirs",
     ]);
   });
 });

@@ -363,7 +363,7 @@ describe('ENC[…] in a block', () => {
     );
     expect(texts).toHaveLength(2);
     expect(texts[0]).toMatch(
-      /pool holds an ENC\[file:…\] that can't be read: secrets are read from \/run\/secrets, .*\/secrets only$/,
+      /pool holds an ENC\[file:…\] that can't be read: secrets are read from \/run\/secrets, .*\/secrets only; put the file there, or name its folder in secrets_dirs$/,
     );
     expect(texts[1]).toMatch(/user holds an ENC\[file:…\] that can't be read: there is no such file$/);
   });

@@ -26,7 +26,7 @@ async function setUp() {
 
 const rule = (home: string) => ({
   ok: false,
-  reason: `secrets are read from ${home}/none, ${home}/secrets only`,
+  reason: `secrets are read from ${home}/none, ${home}/secrets only; put the file there, or name its folder in secrets_dirs`,
 });
 
 describe('a secret', () => {

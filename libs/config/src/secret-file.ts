@@ -23,7 +23,7 @@ export function defaultSecretsDirs(home: string): string[] {
  * scheduler or a worker can, `/proc/self/environ` for a start. Links count as where they lead.
  */
 export function secretReader(secretsDirs: readonly string[]): ReadSecret {
-  const outside = `secrets are read from ${secretsDirs.join(', ')} only`;
+  const outside = `secrets are read from ${secretsDirs.join(', ')} only; put the file there, or name its folder in secrets_dirs`;
   return async (written) => {
     if (!isAbsolute(written) || written.includes('\0')) return no('its path is not an absolute one');
     if (written.split('/').includes('..')) return no("its path holds '..'");

@@ -69,6 +69,8 @@ export const inputRecordSchema = z.object({
     .regex(/^[0-9a-f]{64}$/)
     .transform((digest) => digest as BundleDigest),
   modules: z.array(moduleRefSchema),
+  /** Paths within the bundle that user code may import from, in the order of `dirs`. */
+  roots: z.array(z.string()),
   tags: z.record(z.string(), z.string()),
   isolation: z.enum(isolations),
   state: z.boolean(),

@@ -1,19 +1,8 @@
-import type { CategoryRules } from './category.ts';
-import type { FieldValue, KeyValue, PointDraft } from './point-draft.ts';
-import { goQuote, type TextRules } from './text-rules.ts';
+import { type CheckContext, quote, warn } from './check-context.ts';
+import { checkFieldValue } from './check-field-value.ts';
 
-export const MAX_KEY_BYTES = 256;
-export const MAX_TAG_VALUE_BYTES = 1024;
-export const MAX_STRING_BYTES = 32 * 1024 * 1024;
-
-interface CheckContext {
-  readonly draft: PointDraft;
-  readonly kv: KeyValue;
-  readonly rules: CategoryRules;
-  readonly text: TextRules;
-  /** The names of all keys, where no two are equal (always, but for protobuf points): saves a walk for each key. */
-  readonly unique: Set<string> | null;
-}
+const MAX_KEY_BYTES = 256;
+const MAX_TAG_VALUE_BYTES = 1024;
 
 /** Whether the tag stays. The order of the steps is DataKit's, and so are the words of the warnings. */
 export function checkTag(context: CheckContext): boolean {
@@ -78,41 +67,6 @@ export function checkField(context: CheckContext): boolean {
   return checkFieldValue(context, kv.value);
 }
 
-function checkFieldValue(context: CheckContext, value: FieldValue | null): boolean {
-  const { kv, text, rules } = context;
-  if (value === null) {
-    warn(context, 'nil_field', `nil field(${text.show(kv.key)})`);
-    return true;
-  }
-  if (value.type === 'float' && !Number.isFinite(value.value)) checkInfinity(context, value.value);
-  if (value.type !== 'string' && value.type !== 'bytes') return true;
-  if (!rules.stringFields) {
-    const what = `field(${text.show(kv.key)}) dropped with string value, when [DisableStringField] enabled`;
-    warn(context, 'invalid_field_value_type', what);
-    return false;
-  }
-  const bytes = value.type === 'string' ? text.byteLength(value.value) : 0;
-  if (bytes > MAX_STRING_BYTES && value.type === 'string') {
-    const name = text.show(kv.key);
-    const what = `field (${name}) exceed max field value length(${MAX_STRING_BYTES}), got ${bytes}, value truncated`;
-    warn(context, 'exceed_max_field_value_len', what);
-    kv.value = { type: 'string', value: text.cut(value.value, MAX_STRING_BYTES) };
-  }
-  return true;
-}
-
-/** Only a protobuf point can bring an infinity this far; a NaN stays as it is. */
-function checkInfinity(context: CheckContext, value: number): void {
-  const name = quote(context, context.kv.key);
-  if (value === Number.POSITIVE_INFINITY) {
-    warn(context, 'convert_inf_to_max_value', `+inf value from ${name} convert to max-uint64`);
-    context.kv.value = { type: 'float', value: 2 ** 64 };
-  } else if (value === Number.NEGATIVE_INFINITY) {
-    warn(context, 'convert_inf_to_min_value', `+inf value from ${name} convert to min-int64`);
-    context.kv.value = { type: 'float', value: -(2 ** 63) };
-  }
-}
-
 /** Trailing backslashes go, line feeds become spaces (a carriage return stays: vector json-tagval-crlf). */
 function adjust(text: string): string {
   let end = text.length;
@@ -151,12 +105,4 @@ function isDuplicate(context: CheckContext): boolean {
   if (count <= 1) return false;
   warn(context, 'key_name_conflict', `same key (${quote(context, kv.key)})`);
   return true;
-}
-
-function quote(context: CheckContext, text: string): string {
-  return goQuote(context.text.show(text));
-}
-
-function warn(context: CheckContext, type: string, message: string): void {
-  context.draft.warnings.push({ type, message, key: context.kv.key });
 }

@@ -11,7 +11,8 @@ export { encodeJson } from './encode-json.ts';
 export { type EncodedPoint, encodePoint, encodeValue } from './encode-line.ts';
 export { type ExactJsonOptions, parseExactJson, stringifyExact } from './exact-json.ts';
 export { ExactJsonError, type ExactJsonErrorCode, FloatLiteral } from './exact-json-error.ts';
-export { type IntegerMode, type JsonPoint, readJsonPoint } from './json-point.ts';
+export { type JsonPoint, readJsonPoint } from './json-point.ts';
+export type { IntegerMode } from './json-value.ts';
 export {
   type LineFailure,
   type LinePoint,
@@ -27,7 +28,7 @@ export type {
   NormaliseOptions,
   NormaliseWarning,
   RejectedPoint,
-} from './normaliser.ts';
+} from './normalised.ts';
 export {
   draftOf,
   type FieldValue,

@@ -1,6 +1,6 @@
 import { findBare, findUnnested, skipBlank } from './line-search.ts';
+import { readLineTime } from './line-time.ts';
 import { checkBoolean, checkNumber, LineError } from './line-token.ts';
-import { MAX_INT64, MAX_LINE_TIME, MIN_INT64 } from './time.ts';
 
 const BACKSLASH = 92;
 const QUOTE = 34;
@@ -148,30 +148,8 @@ export class LineScanner {
 
   /** Null where the line has no time. To be called after {@link scan}. */
   time(): bigint | null {
-    const line = this.#line;
-    const start = skipBlank(line, this.#at);
-    const match = /^-?\d*/.exec(line.slice(start, start + 40))?.[0] ?? '';
-    let end = start + match.length;
-    while (end < line.length && /\d/.test(line.charAt(end))) end += 1;
-    if (end < line.length && line.charAt(end) !== ' ' && line.charAt(end) !== '\n')
-      throw new LineError('bad timestamp');
-    const digits = line.slice(start, end);
-    if (digits === '') return null;
-    const time = readTime(digits);
-    if (/[^ ]/.test(line.slice(end))) throw new LineError('point is invalid');
-    return time;
+    return readLineTime(this.#line, this.#at);
   }
-}
-
-function readTime(digits: string): bigint {
-  const problem = (what: string) => new LineError(`strconv.ParseInt: parsing "${digits}": ${what}`);
-  if (digits === '-') throw problem('invalid syntax');
-  const time = digits.length > 25 ? MAX_INT64 + 1n : BigInt(digits);
-  if (time > MAX_INT64 || time < MIN_INT64) throw problem('value out of range');
-  if (time > MAX_LINE_TIME || time < -MAX_LINE_TIME) {
-    throw new LineError(`time outside range ${-MAX_LINE_TIME} - ${MAX_LINE_TIME}`);
-  }
-  return time;
 }
 
 export function checkKeyLength(bytes: number): void {

@@ -1,5 +1,6 @@
 import { parseLineProtocol } from './line-protocol.ts';
-import { type Normalised, type NormaliseOptions, Normaliser } from './normaliser.ts';
+import type { Normalised, NormaliseOptions } from './normalised.ts';
+import { Normaliser } from './normaliser.ts';
 
 export type NormaliseLinesOptions = Omit<NormaliseOptions, 'integers'>;
 

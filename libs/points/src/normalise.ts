@@ -1,5 +1,6 @@
 import { describe } from './describe.ts';
-import { type Normalised, type NormaliseOptions, Normaliser } from './normaliser.ts';
+import type { Normalised, NormaliseOptions } from './normalised.ts';
+import { Normaliser } from './normaliser.ts';
 
 /**
  * Turns one report, as {@link parseExactJson} read it, into what is sent to DataKit, so that what is stored equals what

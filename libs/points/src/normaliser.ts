@@ -1,66 +1,20 @@
-import { type Category, rulesOf } from './category.ts';
+import { rulesOf } from './category.ts';
 import { checkPoint, needsJson, toJson } from './checked-point.ts';
-import { type IntegerMode, readJsonPoint } from './json-point.ts';
+import { readJsonPoint } from './json-point.ts';
 import type { LinePoint } from './line-protocol.ts';
+import type {
+  Normalised,
+  NormalisedPoint,
+  NormaliseOptions,
+  NormaliseWarning,
+  RejectedPoint,
+} from './normalised.ts';
 import { OwnTime, storableNs } from './own-time.ts';
 import { PlainEncoder, type ReportedPoint } from './plain-point.ts';
 import { draftOf, type FieldValue, type PointDraft, tagOf } from './point-draft.ts';
-import { fieldUnderTag, type Note, notesOf, stringFieldDropped, type WarningCode } from './point-warnings.ts';
+import { fieldUnderTag, type Note, notesOf, stringFieldDropped } from './point-warnings.ts';
 import { type RefusalCode, RefusedSignal } from './refusal.ts';
-import type { TimeSource } from './run-clock.ts';
 import { nsToMs } from './time.ts';
-
-export interface NormaliseOptions {
-  readonly category: Category;
-  /** The query's `precision`, for the times that the points bring. */
-  readonly precision?: string | undefined;
-  /**
-   * `float` (default): all numbers are stored as floats, as DataKit does with JSON. `int`: a bigint is stored as an
-   * integer, so the points must have been read with `integers: 'all'`.
-   */
-  readonly integers?: IntegerMode;
-  /** The input's own tags, for every point that has neither a tag nor a field of the name. */
-  readonly tags?: Readonly<Record<string, string>>;
-  /** The query has `strict`: a point that DataKit would change is refused. */
-  readonly strict?: boolean;
-  /** The times of points that bring none, or one that is not positive. */
-  readonly time: TimeSource;
-}
-
-/** A point as it is sent. `index` is its place in the report. */
-export interface NormalisedPoint {
-  readonly index: number;
-  /** Its line protocol, without a line feed, its time in nanoseconds: to be sent with `precision=n`. */
-  readonly line: string;
-  /**
-   * Only where a line would not be stored as the report's JSON would have been: then this JSON object goes instead, in a
-   * JSON body, also with `precision=n`. That is every RUM point (DataKit adds tags about the sender's place to those
-   * that come as lines), and the rare point that has no faithful line.
-   */
-  readonly json?: string;
-  readonly timeMs: number;
-}
-
-/** `index` is -1 when the report as a whole is refused. */
-export interface RejectedPoint {
-  readonly index: number;
-  readonly code: RefusalCode;
-  readonly reason: string;
-  /** The line as it stood in the report, when that was line protocol. */
-  readonly line?: string;
-}
-
-export interface NormaliseWarning {
-  readonly index: number;
-  readonly code: WarningCode;
-  readonly message: string;
-}
-
-export interface Normalised {
-  readonly accepted: readonly NormalisedPoint[];
-  readonly rejected: readonly RejectedPoint[];
-  readonly warnings: readonly NormaliseWarning[];
-}
 
 /** Sends the points of one report through the quick way or the checked one, and collects what becomes of them. */
 export class Normaliser {

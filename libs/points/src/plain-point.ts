@@ -1,14 +1,13 @@
 import type { CategoryRules } from './category.ts';
 import { encodeFloat, encodeString } from './encode-line.ts';
-import type { IntegerMode } from './json-point.ts';
+import type { IntegerMode } from './json-value.ts';
 import { type KeyCaches, keyCaches } from './key-cache.ts';
-import { MAX_INT64, MAX_UINT64, MIN_INT64 } from './time.ts';
+import { encodeFinite, encodeInteger, escapeTagValue } from './plain-value.ts';
 
 /** More tags or fields than this are counted, and cut, elsewhere. */
 const MAX_TAGS = 256;
 const MAX_FIELDS = 1024;
-/** A text of so many UTF-16 units can't be longer than what DataKit keeps of a tag value (1,024 bytes), of a field's text. */
-const MAX_TAG_UNITS = 341;
+/** A text of so many UTF-16 units can't be longer than what DataKit keeps of it. */
 const MAX_STRING_UNITS = 8 * 1024 * 1024;
 
 /** A point as a script reports it, when it is one. */
@@ -83,7 +82,6 @@ export class PlainEncoder {
       if (!this.#addTag(key, value)) return false;
     }
     const count = this.#tagCount;
-    if (count > MAX_TAGS) return false;
     let series = name;
     for (let i = 0; i < count; i += 1) series += this.#tagTexts[i];
     this.series = series;
@@ -92,6 +90,7 @@ export class PlainEncoder {
 
   /** Adds a tag in its place: tags stand in order of their keys. */
   #addTag(key: string, value: string): boolean {
+    if (this.#tagCount === MAX_TAGS) return false;
     const escapedKey = this.#caches.tags.get(key);
     const escapedValue = escapeTagValue(value);
     if (escapedKey === null || escapedValue === null) return false;
@@ -158,29 +157,4 @@ function isPlainObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
-}
-
-function encodeInteger(value: bigint): string | null {
-  if (value >= MIN_INT64 && value <= MAX_INT64) return `${value}i`;
-  return value >= 0n && value <= MAX_UINT64 ? `${value}u` : encodeFinite(Number(value));
-}
-
-function encodeFinite(value: number): string | null {
-  return Number.isFinite(value) ? encodeFloat(value) : null;
-}
-
-/** Null for a value that DataKit changes, or that might not get through as it is. */
-function escapeTagValue(value: string): string | null {
-  const { length } = value;
-  if (length === 0 || length > MAX_TAG_UNITS) return null;
-  let hasSpecial = false;
-  let ascii = true;
-  for (let i = 0; i < length; i += 1) {
-    const c = value.charCodeAt(i);
-    if (c < 32 || c === 92) return null;
-    if (c === 32 || c === 44 || c === 61) hasSpecial = true;
-    else if (c > 126) ascii = false;
-  }
-  if (!ascii && !value.isWellFormed()) return null;
-  return hasSpecial ? value.replace(/[, =]/g, '\\$&') : value;
 }

@@ -26,7 +26,7 @@ export interface JobContext {
  */
 export type JobEnd =
   | { readonly kind: 'done'; readonly value?: string }
-  | { readonly kind: 'again'; readonly reason: string }
+  | { readonly kind: 'again'; readonly reason: string; readonly afterMs?: number }
   | { readonly kind: 'give-up'; readonly reason: string }
   | { readonly kind: 'slow-down'; readonly forMs: number }
   | { readonly kind: 'back' };
@@ -43,6 +43,17 @@ export interface JobWorkerOptions {
   readonly keep?: number;
   /** Bounds the starts of one job; null where a job may wait for an outage's end however long. */
   readonly maxStarts?: number | null;
+}
+
+/** How BullMQ is told to try a job again; not an error of ours. */
+class AgainSignal extends Error {
+  override readonly name = 'AgainSignal';
+  readonly afterMs: number;
+
+  constructor(reason: string, afterMs: number) {
+    super(reason);
+    this.afterMs = afterMs;
+  }
 }
 
 /** BullMQ counts stalls and starts apart, and gives a job up for either. */
@@ -79,7 +90,10 @@ export class JobWorker {
         removeOnComplete: { count: options.keep ?? 1_000 },
         removeOnFail: { count: options.keep ?? 1_000 },
         ...(options.limiter ? { limiter: options.limiter } : {}),
-        settings: { backoffStrategy: (attempt) => options.backoffMs?.(attempt) ?? 1_000 },
+        settings: {
+          backoffStrategy: (attempt, _type, error) =>
+            Math.max(options.backoffMs?.(attempt) ?? 1_000, error instanceof AgainSignal ? error.afterMs : 0),
+        },
       },
     );
     this.#worker.on('error', options.onError);
@@ -130,7 +144,7 @@ export class JobWorker {
       case 'done':
         return end.value ?? '';
       case 'again':
-        throw new Error(end.reason);
+        throw new AgainSignal(end.reason, end.afterMs ?? 0);
       case 'give-up':
         throw new UnrecoverableError(end.reason);
       case 'slow-down':

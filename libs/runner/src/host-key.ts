@@ -4,8 +4,11 @@ import type { HostOptions } from './host.ts';
 /** What makes one kind of host: everything that decides what runs in it and under which rights. */
 export type HostSpec = Pick<
   HostOptions,
-  'interpreter' | 'environment' | 'bundleRoot' | 'modules' | 'policy' | 'limits'
->;
+  'interpreter' | 'environment' | 'bundleRoot' | 'modules' | 'roots' | 'policy' | 'limits'
+> & {
+  /** Whose it is. Two inputs never share a host: it refuses a second run of one module's class, and each has its own. */
+  readonly input?: string | undefined;
+};
 
 const keys = new WeakMap<HostSpec, string>();
 
@@ -22,12 +25,15 @@ export function hostKey(spec: HostSpec): string {
   return key;
 }
 
-function canonical({ interpreter, environment, bundleRoot, modules, policy, limits }: HostSpec): string {
+function canonical(spec: HostSpec): string {
+  const { input, interpreter, environment, bundleRoot, modules, roots, policy, limits } = spec;
   return JSON.stringify([
+    input ?? null,
     interpreter.executable,
     bundleRoot,
     Object.entries(environment).sort(byName),
     modules.map(({ name, file, root, dir }) => [name, file, root, dir]),
+    roots ?? [],
     Object.entries(policy).sort(byName),
     Object.entries(limits ?? {}).sort(byName),
   ]);

@@ -112,6 +112,7 @@ describe('createHostPool', () => {
       { ...one, policy: { ...defaultPolicy, network: false } },
       { ...one, modules: [{ name: 'm', file: 'm.py', root: '', dir: 'd' }] },
       { ...one, limits: { importMs: 1 } },
+      { ...one, input: 'another' },
     ];
     for (const kind of [...different, ...different.map((kind) => ({ ...kind }))]) {
       p.acquire(kind).catch(() => {});

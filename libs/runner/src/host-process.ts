@@ -32,7 +32,8 @@ export interface ProcessExit {
 
 /**
  * The process of a host: a session and process group of its own, an empty folder as current folder, nothing in
- * its arguments but paths, descriptor 3 as a stream socket to us.
+ * its arguments but paths, the environment as given but for MALLOC_ARENA_MAX and TMPDIR, descriptor 3 as a stream
+ * socket to us.
  *
  * It is *alive* until `exited` resolves; a process that could not be started never was, and `exited` rejects.
  */
@@ -56,7 +57,7 @@ export class HostProcess {
     const cwd = join(this.#folder, 'empty');
     mkdirSync(this.tmpRoot, 0o700);
     mkdirSync(cwd, 0o755);
-    const child = start(command, cwd);
+    const child = start(command, cwd, this.tmpRoot);
     this.pid = child.pid ?? null;
     this.#alive = child.pid !== undefined;
     this.#tree = child.pid === undefined ? null : new ProcessTree(child.pid, this.#folder);
@@ -105,10 +106,11 @@ export class HostProcess {
   }
 }
 
-function start(command: HostCommand, cwd: string) {
+function start(command: HostCommand, cwd: string, tmpRoot: string) {
   return execa(command.executable, ['-I', join(command.corePath, 'pythond_host.py')], {
     cwd,
-    env: { MALLOC_ARENA_MAX: '1', ...command.environment },
+    // The host sets TMPDIR anyway; in its first environment it tells the kernel whose every later process is.
+    env: { MALLOC_ARENA_MAX: '1', ...command.environment, TMPDIR: tmpRoot },
     extendEnv: false,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true, // setsid

@@ -11,6 +11,8 @@ export interface HostOptions extends Omit<HostCommand, 'executable'> {
   /** The unpacked bundle. */
   readonly bundleRoot: string;
   readonly modules: readonly ModuleRef[];
+  /** Folders of the bundle that user code may import from, in order; those of the modules come after them. */
+  readonly roots?: readonly string[] | undefined;
   readonly policy: Policy;
   readonly limits?: Partial<HostLimits> | undefined;
   /** Told of every change of state, for the log. */

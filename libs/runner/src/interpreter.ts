@@ -33,7 +33,7 @@ const SHOWN_CHARS = 300;
 /** A shim may lead elsewhere tomorrow though its own file stays as it is. */
 const SHIM_MAX_AGE_MS = 60_000;
 /** What decides which Python a shim becomes, or how a Python sees itself. */
-const RELEVANT = /^(PATH|HOME|LD_LIBRARY_PATH|(PYENV|ASDF|MISE|RTX|CONDA|UV|VIRTUAL_ENV|__PYVENV)\w*)$/;
+const RELEVANT = /^(HOME|LD_LIBRARY_PATH|(PYENV|ASDF|MISE|RTX|CONDA|UV|VIRTUAL_ENV|__PYVENV)\w*)$/;
 const MAX_CACHED = 1_000;
 
 interface Cached {
@@ -66,9 +66,9 @@ async function isFresh(known: Cached, file: FoundFile): Promise<boolean> {
   return executable === file.path || performance.now() - known.atMs < SHIM_MAX_AGE_MS;
 }
 
-function keyOf({ environment, cwd }: InterpreterRequest, { path, stats }: FoundFile): string {
+function keyOf({ environment, path: search, cwd }: InterpreterRequest, { path, stats }: FoundFile): string {
   const relevant = Object.entries(environment).filter(([name]) => RELEVANT.test(name));
-  return JSON.stringify([path, stats.ino, stats.size, stats.mtimeMs, cwd, relevant.sort()]);
+  return JSON.stringify([path, stats.ino, stats.size, stats.mtimeMs, search, cwd, relevant.sort()]);
 }
 
 function locate(request: InterpreterRequest): FoundFile {
@@ -88,8 +88,8 @@ function locate(request: InterpreterRequest): FoundFile {
 
 async function ask(request: InterpreterRequest, file: FoundFile): Promise<Interpreter> {
   const timeoutMs = request.timeoutMs ?? TIMEOUT_MS;
-  // Without any PATH a shim could not find its own tools.
-  const environment = { PATH: request.path, ...request.environment };
+  // A shim finds its own tools where the worker found the shim.
+  const environment = { ...request.environment, PATH: request.path };
   const asked = await askInterpreter(file.path, environment, request.cwd, timeoutMs);
   if (asked.kind !== 'answer') throw failure(request, file, asked, timeoutMs);
   const { answer } = asked;

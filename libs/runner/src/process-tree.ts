@@ -19,8 +19,8 @@ function recentTable(): Promise<Table> {
  * One process that we started as the leader of a session of its own, with everything below it.
  *
  * Which processes belong to it is taken from the kernel alone, never from what a process says about itself: chains
- * of parents, process group, session. Once the root has died by surprise its children have another parent; then it
- * is what {@link remember} noted, and who stands in, or was executed with, the private `folder` of the root.
+ * of parents, process group, session, and who stands in, or was executed with, the private `folder` of the root. The
+ * latter find orphans whose parents are gone; {@link remember} helps with those that hide from it.
  */
 export class ProcessTree {
   readonly #root: number;
@@ -57,7 +57,7 @@ export class ProcessTree {
     const found = new Map<number, ProcessEntry>();
     // While a group or session has members its number is nobody else's pid.
     if (rootAlive || !table.has(this.#root)) collect(found, familyOf(this.#root, table));
-    if (!rootAlive) collect(found, this.#strays(table));
+    collect(found, this.#strays(table));
     for (const known of this.#known) {
       const now = table.get(known.pid);
       if (now?.start !== known.start) continue;
@@ -73,7 +73,7 @@ export class ProcessTree {
     const folder = this.#folder;
     if (folder === null) return [];
     return [...table.values()].filter(
-      ({ pid, zombie }) => !zombie && pid !== process.pid && knowsFolder(pid, folder),
+      ({ pid, zombie }) => !zombie && pid !== this.#root && pid !== process.pid && knowsFolder(pid, folder),
     );
   }
 }

@@ -9,6 +9,7 @@ export function setupOf(options: HostOptions, tmpRoot: string, limits: HostLimit
     bundleRoot: options.bundleRoot,
     tmpRoot,
     modules: options.modules.map(({ name, file, root, dir }) => ({ name, file, root, dir })),
+    roots: options.roots ?? [],
     limits: { outputKeptBytes, resultBytes, points, killGraceMs, leaseMarginMs },
     policy: options.policy,
   };

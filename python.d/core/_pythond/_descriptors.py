@@ -31,8 +31,18 @@ def is_open(descriptor: int) -> bool:
     return True
 
 
-def occupy_standard() -> None:
-    """Have 0, 1 and 2 open, whatever the host was started with, and 0 read nothing."""
+def settle(control: int) -> None:
+    """Have 0, 1 and 2 open, 0 reading nothing, and the control stream; close whatever else the host was given."""
+    try:
+        names = os.listdir('/dev/fd')
+    except OSError:
+        names = []
+    for name in names:
+        if int(name) > 2 and int(name) != control:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the one that the listing itself had open
     null = os.open(os.devnull, os.O_RDWR)
     while null <= 2:
         null = os.dup(null)

@@ -171,11 +171,11 @@ class Host:
         if not self._runs:
             self._patience = 0 if self._folders.busy else None
             return
-        if now >= self._next_look:
-            self._look_for_orphans(now)
-        until = self._next_look
+        until = now + 3600
+        ending = False
         for run in list(self._runs.values()):
             if run.ending:
+                ending = True
                 self._go_on_ending(run, now)
                 until = min(until, now + _SWEEP_EVERY_S)
                 continue
@@ -186,10 +186,14 @@ class Host:
                 if run.child_has_exited():
                     self._begin_to_end(run)
                 until = min(until, now + _LOOK_FOR_EXITS_EVERY_S)
+        if self._orphans.listed and not ending:  # an end looks for itself, and counts otherwise
+            if now >= self._next_look:
+                self._look_for_orphans(now)
+            until = min(until, self._next_look)
         self._patience = 0 if self._folders.busy else max(0, ceil((until - now) * 1000))
 
     def _look_for_orphans(self, now: float) -> None:
-        self._next_look = now + (_LOOK_FOR_ORPHANS_EVERY_S if self._orphans.listed else 3600)
+        self._next_look = now + _LOOK_FOR_ORPHANS_EVERY_S
         count = self._sweep(None)
         if len(self._runs) == 1:  # whose else
             next(iter(self._runs.values())).strays += count

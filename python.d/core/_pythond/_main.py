@@ -17,7 +17,7 @@ from ._atfork import guard
 from ._catalogue import Catalogue
 from ._child import Inheritance, flush
 from ._control import Control, Gone
-from ._descriptors import occupy_standard
+from ._descriptors import settle
 from ._failures import describe
 from ._folders import Folders
 from ._host import Host
@@ -36,7 +36,7 @@ _CONTROL = 3
 
 def main(core: str) -> None:
     """Serve until the worker says stop or leaves. Never returns."""
-    occupy_standard()
+    settle(_CONTROL)
     try:
         os.setsid()  # Ctrl-C on the worker's terminal is for the worker to act on
     except OSError:
@@ -135,7 +135,8 @@ def _framework(core: str) -> ModuleType:
 
 def _import(core: str, setup: Setup, catalogue: Catalogue, framework: ModuleType) -> None:
     framework._sink = ImportSink(catalogue.warn)
-    roots = [os.path.join(setup.bundle_root, module.root) for module in setup.modules]
+    wanted = [*setup.roots, *(module.root for module in setup.modules)]
+    roots = [os.path.join(setup.bundle_root, root) for root in wanted]
     open_to_user_code(core, roots, catalogue.warn)
     sys.dont_write_bytecode = True  # a bundle's folder is named by its content, and stays as it is
     loaded: list[tuple[Module, ModuleType]] = []

@@ -36,6 +36,14 @@ class Orphans:
         `runs` are the pids of all children of runs, `spared` those whose session is left alone.
         """
         count = 0
+        while True:
+            found, reaped = self._pass(runs, spared, count_dead)
+            count += found
+            if not reaped:  # else what it left behind may have come to us since the list was read
+                return count
+
+    def _pass(self, runs: set[int], spared: set[int], count_dead: bool) -> tuple[int, bool]:
+        count, reaped = 0, False
         pids = self._children.pids()
         self._killed.intersection_update(pids)
         for pid in pids:
@@ -46,6 +54,7 @@ class Orphans:
                 if session == self._session:
                     continue
                 if waitpid(pid, WNOHANG)[0]:
+                    reaped = True
                     count += count_dead and pid not in self._killed
                     self._killed.discard(pid)
                 elif session not in spared and pid not in self._killed:
@@ -54,7 +63,7 @@ class Orphans:
                     count += 1
             except OSError:
                 pass  # gone, or reaped by a thread of the user's
-        return count
+        return count, reaped
 
     def kill_all(self) -> bool:
         """Kill and reap every child; False once there are none."""

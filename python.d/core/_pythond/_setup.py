@@ -50,8 +50,15 @@ class Setup:
         self.bundle_root: str = field(record, 'bundleRoot', str)
         self.tmp_root: str = field(record, 'tmpRoot', str)
         self.modules = [Module(_object(item)) for item in field(record, 'modules', list)]
+        self.roots = [_text(item) for item in field(record, 'roots', list, [])]
         self.limits = Limits(field(record, 'limits', dict, {}))
         self.policy: dict[str, Any] = field(record, 'policy', dict, {})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise FrameError('does-not-fit', 'an entry of "roots" is not a string')
+    return value
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -118,7 +118,7 @@ describe('resolveInterpreter', () => {
       '#!/bin/sh\necho "version 3.99 is not installed" >&2\nexit 127\n',
       ['127', '3.99 is not installed'],
     ],
-    ['is no program', '\0\0\0\0', ['could not be executed']],
+    ['is no program', '\0\0\0\0', ['does not behave like Python']],
     ['names an interpreter that is not there', '#!/no/such/interpreter\n', ['could not be executed']],
     ['prints without end', '#!/bin/sh\nwhile :; do echo yes; done\n', ['does not behave like Python']],
   ])('refuses what %s', async (_, text, parts) => {

@@ -76,7 +76,7 @@ async function recordOf(definition: InputDefinition, options: CheckInputOptions)
   const { home, bundleLimits: limits } = options;
   const prepared = await prepareInput(definition, { home, limits });
   for (const problem of prepared.problems) {
-    options.onProblem(`${definition.key}: ${problem.message}; ${problem.hint}`);
+    options.onProblem(`input ${definition.key}: ${problem.message}. ${problem.hint}`);
   }
   await options.store.put(prepared.digest, prepared.archive);
   return { v: 1, number: 1, ...contentOf(definition, prepared) };
@@ -99,10 +99,16 @@ function failuresOf(
 }
 
 function wholeFailure({ key }: InputDefinition, error: unknown): CheckFailure {
-  const type = error instanceof Error ? error.name : 'Error';
+  const type = codeOf(error) ?? (error instanceof Error ? error.name : 'Error');
   const message = error instanceof Error ? error.message : String(error);
   const traceback = error instanceof HostDiedError ? error.message : '';
   return { input: key, module: null, class: null, type, message, traceback, hint: null };
+}
+
+/** The stable name of what went wrong, where it has one: the same that a worker tells the fleet. */
+function codeOf(error: unknown): string | null {
+  if (error instanceof HostDiedError) return 'host-died';
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }
 
 interface Subject {

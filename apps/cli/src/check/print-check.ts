@@ -39,7 +39,8 @@ function printReport(terminal: Terminal, report: CheckedReport): void {
   const lines = lineProtocol === '' ? [] : lineProtocol.split('\n');
   const parameters = Object.entries(query).map(([name, value]) => `${name}=${value}`);
   const how = parameters.length > 0 ? ` (${oneLine(parameters.join(', '))})` : '';
-  print(terminal, `  ${category}, ${lines.length} points${how}${destination ? ` → ${destination}` : ''}`);
+  const count = `${lines.length} ${lines.length === 1 ? 'point' : 'points'}`;
+  print(terminal, `  ${category}, ${count}${how}${destination ? ` → ${destination}` : ''}`);
   for (const line of lines.slice(0, MOST_LINES)) print(terminal, `    ${oneLine(line)}`);
   if (lines.length > MOST_LINES)
     print(terminal, `    … and ${lines.length - MOST_LINES} more; --json shows all`);
@@ -55,7 +56,8 @@ function printFailure(terminal: Terminal, failure: CheckFailure): void {
   const { colors } = terminal;
   const { input, module, class: name, type, message, traceback, hint } = failure;
   const where = [input, module, name].filter(Boolean).join(' ');
-  print(terminal, `${colors.red('✗')} ${colors.bold(oneLine(where))}: ${oneLine(`${type}: ${message}`)}`);
+  const what = module === null ? message : `${type}: ${message}`;
+  print(terminal, `${colors.red('✗')} ${colors.bold(oneLine(where))}: ${oneLine(what)}`);
   if (hint) print(terminal, `  ${oneLine(hint)}`);
   if (traceback) print(terminal, indent(traceback));
   print(terminal);

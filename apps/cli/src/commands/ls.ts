@@ -1,3 +1,4 @@
+import type { Discovery } from '@pythond/jobs';
 import { Collectors, type CollectorView, Fleet, Inputs } from '@pythond/registry';
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
@@ -19,26 +20,43 @@ export async function ls(context: Context, flags: LsFlags): Promise<ExitCode> {
       new Fleet(redis).problems(),
     ]);
     const failures = discoveries.flatMap(({ input, failures: found, error }) => [
-      ...(error ? [{ input, module: null, type: error.code, message: error.message, hint: null }] : []),
-      ...found.map(({ module, type, message, hint }) => ({ input, module, type, message, hint })),
+      ...(error ? [inputFailure(input, error)] : []),
+      ...found.map(({ module, class: name, type, message, traceback, hint }) => ({
+        ...{ input, module, class: name, type, message, traceback, hint },
+      })),
     ]);
     if (flags.json) {
       printJson(context.terminal, { collectors: views.map(toJson), failures, problems });
       return exitCodes.ok;
     }
     printCollectors(context.terminal, views);
-    for (const { input, module, type, message, hint } of failures) {
-      const where = module ? `${input}: module ${module}` : input;
-      print(
-        context.terminal,
-        `${context.terminal.colors.red('✗')} ${oneLine(`${where}: ${type}: ${message}`)}`,
-      );
-      if (hint) print(context.terminal, `  ${oneLine(hint)}`);
-    }
+    for (const failure of failures) printFailure(context.terminal, failure);
     for (const { text } of problems)
       print(context.terminal, `${context.terminal.colors.yellow('!')} ${oneLine(text)}`);
     return exitCodes.ok;
   });
+}
+
+interface Failure {
+  readonly input: string;
+  /** null when the input as a whole can't run. */
+  readonly module: string | null;
+  readonly class: string | null;
+  readonly type: string;
+  readonly message: string;
+  readonly traceback: string;
+  readonly hint: string | null;
+}
+
+function inputFailure(input: string, { code, message }: NonNullable<Discovery['error']>): Failure {
+  return { input, module: null, class: null, type: code, message, traceback: '', hint: null };
+}
+
+function printFailure(terminal: Terminal, failure: Failure): void {
+  const { input, module, class: name, type, message, hint } = failure;
+  const where = module ? `${input}: module ${module}${name ? `, class ${name}` : ''}: ${type}` : input;
+  print(terminal, `${terminal.colors.red('✗')} ${oneLine(`${where}: ${message}`)}`);
+  if (hint) print(terminal, `  ${oneLine(hint)}`);
 }
 
 export function toJson(view: CollectorView) {

@@ -41,7 +41,7 @@ class Stack {
 export async function up(context: Context, flags: UpFlags): Promise<ExitCode> {
   const { home, datakit } = flags;
   const settings = await settingsOf(context, { ...(home ? { home } : {}), datakitUrl: datakit });
-  await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+  await mkdir(settings.dataDir, { recursive: true });
   const stack = new Stack();
   try {
     return await run(context, settings, flags, stack);

@@ -1,0 +1,155 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Standin, type StandinOptions, startStandin } from '@pythond/datakit-standin';
+import { findRedisServer, startEmbeddedRedis } from '@pythond/embedded-redis';
+import { type CollectorId, type RunRecord, schedulerId } from '@pythond/jobs';
+import { connect, type Redis, TickQueue } from '@pythond/queue';
+import { Collectors, type CollectorView, Fleet, keys, type WorkerView } from '@pythond/registry';
+import { onTestFinished } from 'vitest';
+import { type CliResult, type RunningCli, runCli, startCli } from './cli.ts';
+import { eventually } from './eventually.ts';
+import { makeHome, type TestHome } from './home.ts';
+import { type KnownProcess, killAll, treeOf, untilGone } from './processes.ts';
+import { Tally } from './tally.ts';
+
+export type AppName = 'scheduler' | 'worker' | 'normalizer';
+
+export interface FleetOptions {
+  readonly standin?: StandinOptions;
+  /** Where points go, when not to the stand-in. */
+  readonly datakit?: string;
+  /** Called at the end of the test, or of all tests of a file; the default: of the test. */
+  readonly atEnd?: (stop: () => Promise<void>) => void;
+}
+
+/** Apps in processes of their own on one Redis, with a home and a DataKit that keeps what it gets. */
+export class TestFleet {
+  readonly home: TestHome;
+  readonly tally: Tally;
+  readonly standin: Standin;
+  readonly redis: Redis;
+  readonly collectors: Collectors;
+  readonly ticks: TickQueue;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #running = new Set<RunningCli>();
+  #seen: KnownProcess[] = [];
+
+  constructor(parts: {
+    readonly home: TestHome;
+    readonly standin: Standin;
+    readonly redis: Redis;
+    readonly env: Readonly<Record<string, string>>;
+  }) {
+    this.home = parts.home;
+    this.standin = parts.standin;
+    this.redis = parts.redis;
+    this.#env = parts.env;
+    this.tally = new Tally(parts.home);
+    this.collectors = new Collectors(parts.redis);
+    this.ticks = new TickQueue('default', parts.redis);
+  }
+
+  start(app: AppName, env: Readonly<Record<string, string>> = {}): RunningCli {
+    const cli = startCli([app], { cwd: this.home.dir, env: { ...this.#env, ...env } });
+    this.#running.add(cli);
+    void cli.ended.then(() => this.#running.delete(cli));
+    return cli;
+  }
+
+  /** Starts one and waits until the fleet knows it. */
+  async startWorker(env: Readonly<Record<string, string>> = {}): Promise<RunningCli> {
+    const cli = this.start('worker', env);
+    await eventually('the worker to be known', async () => {
+      if (cli.process.exitCode !== null) throw new Error(`it ended: ${cli.stdout()}${cli.stderr()}`);
+      return this.workerOf(cli);
+    });
+    return cli;
+  }
+
+  /** What the fleet knows of a worker's process. */
+  async workerOf({ pid }: RunningCli): Promise<WorkerView | undefined> {
+    return (await new Fleet(this.redis).workers()).find((worker) => worker.pid === pid);
+  }
+
+  cli(...args: string[]): Promise<CliResult> {
+    return runCli(args, { cwd: this.home.dir, env: this.#env });
+  }
+
+  /** A run by hand; its record. */
+  async run(collector: string): Promise<RunRecord> {
+    const { stdout, stderr } = await this.cli('run', collector, '--json');
+    try {
+      return JSON.parse(stdout) as RunRecord;
+    } catch (cause) {
+      throw new Error(`no record of a run of ${collector}: ${stdout}${stderr}`, { cause });
+    }
+  }
+
+  async view(id: string): Promise<CollectorView | null> {
+    return this.collectors.get(id as CollectorId);
+  }
+
+  /** The newest runs, oldest first. */
+  async runs(id: string): Promise<RunRecord[]> {
+    return (await this.collectors.runs(id as CollectorId, 100)).reverse();
+  }
+
+  async counts(id: string): Promise<Readonly<Record<string, number>>> {
+    return (await this.view(id))?.counts ?? {};
+  }
+
+  /** Who runs a collector now, and for which job. */
+  async holder(id: string): Promise<{ job: string; worker: string } | null> {
+    const lease = await this.redis.get(keys.lease(schedulerId(id as CollectorId)));
+    const [, job = '', worker = ''] = lease?.split('|') ?? [];
+    return lease ? { job, worker } : null;
+  }
+
+  /** The worker process among these that runs a collector now. */
+  async busyOf(id: string, workers: readonly RunningCli[]): Promise<RunningCli> {
+    return eventually(`a worker to run ${id}`, async () => {
+      const name = (await this.holder(id))?.worker;
+      for (const worker of workers) {
+        if (name !== undefined && (await this.workerOf(worker))?.name === name) return worker;
+      }
+      return null;
+    });
+  }
+
+  /** Ends everything, the hard way where it has to be, and fails when something is left. */
+  async stop(): Promise<void> {
+    await this.tally.letGo();
+    const started = [...this.#running];
+    this.#seen = started.flatMap(({ pid }) => treeOf(pid));
+    try {
+      await Promise.all(started.map((cli) => cli.stop('SIGTERM')));
+      await untilGone(this.#seen);
+    } finally {
+      killAll(this.#seen);
+      await this.ticks.close();
+      this.redis.disconnect();
+    }
+  }
+}
+
+/** A fleet without any app yet, which is stopped and leaves nothing behind when the test is over. */
+export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> {
+  const atEnd = options.atEnd ?? ((stop) => onTestFinished(stop));
+  const dir = await mkdtemp(path.join(tmpdir(), 'pythond-fleet-'));
+  atEnd(() => rm(dir, { recursive: true, force: true }));
+  const server = await findRedisServer({ env: process.env, say: () => undefined });
+  const running = await startEmbeddedRedis({ dir: path.join(dir, 'redis'), server, env: process.env });
+  atEnd(() => running.stop());
+  const standin = await startStandin(options.standin);
+  atEnd(() => standin.close());
+  const home = await makeHome({});
+  atEnd(() => home.remove());
+  const { url, password, passwordFile } = running;
+  const redis = connect({ url, password }, 'failing', () => undefined);
+  const datakit = options.datakit ?? standin.url;
+  const env = { REDIS_URL: url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile, DATAKIT_URL: datakit };
+  const fleet = new TestFleet({ home, standin, redis, env });
+  atEnd(() => fleet.stop());
+  return fleet;
+}
