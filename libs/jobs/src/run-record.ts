@@ -19,6 +19,7 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
       'host',
       'memory',
       'cpu',
+      'tmp',
     ]),
   }),
   z.object({ kind: z.literal('skipped'), reason: z.enum(['overlap', 'paused', 'gone', 'expired']) }),

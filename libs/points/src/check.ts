@@ -3,7 +3,7 @@ import { checkField, checkTag } from './check-key-value.ts';
 import type { KeyValue, PointDraft } from './point-draft.ts';
 import { type TextRules, utf8Strings } from './text-rules.ts';
 
-export const DEFAULT_MEASUREMENT = '__default';
+const DEFAULT_MEASUREMENT = '__default';
 const MAX_MEASUREMENT_BYTES = 1024;
 const MAX_FIELDS = 1024;
 const MAX_TAGS = 256;

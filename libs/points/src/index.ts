@@ -6,9 +6,8 @@ export {
   isCategory,
   rulesOf,
 } from './category.ts';
-export { checkDraft, DEFAULT_MEASUREMENT } from './check.ts';
-export { encodeJson } from './encode-json.ts';
-export { type EncodedPoint, encodePoint, encodeValue } from './encode-line.ts';
+export { checkDraft } from './check.ts';
+export { type EncodedPoint, encodePoint } from './encode-line.ts';
 export { type ExactJsonOptions, parseExactJson, stringifyExact } from './exact-json.ts';
 export { ExactJsonError, type ExactJsonErrorCode, FloatLiteral } from './exact-json-error.ts';
 export { type JsonPoint, readJsonPoint } from './json-point.ts';
@@ -46,5 +45,5 @@ export {
   type RunTimes,
   type TimeSource,
 } from './run-clock.ts';
-export { byteStrings, goQuote, type TextRules, utf8Strings } from './text-rules.ts';
+export { byteStrings, goQuote, type TextRules } from './text-rules.ts';
 export { isLate, LATE_AFTER_MS, nsToMs, type PrecisionUnit, precisionUnit, toNanoseconds } from './time.ts';

@@ -20,7 +20,7 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** Thrown within this library to leave a point from wherever it turned out bad; never crosses the library's face. */
+/** Leaves a point from wherever it turned out bad. `normalise` never lets it out; whoever reads points itself meets it. */
 export class RefusedSignal extends Error {
   override readonly name = 'RefusedSignal';
   readonly code: RefusalCode;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isLate, LATE_AFTER_MS, nsToMs, precisionUnit, toNanoseconds } from './time.ts';
+import { guessUnit, isLate, LATE_AFTER_MS, nsToMs, precisionUnit, toNanoseconds } from './time.ts';
 
 test('a time without a precision is guessed by its size, up to the limits that were recorded', () => {
   const guess = (time: bigint) => toNanoseconds(time, 'guess');
@@ -9,6 +9,11 @@ test('a time without a precision is guessed by its size, up to the limits that w
   expect(guess(1_700_000_000_123n)).toBe(1_700_000_000_123_000_000n);
   expect(guess(1_700_000_000_123_456n)).toBe(1_700_000_000_123_456_000n);
   expect(guess(1_700_000_000_123_456_789n)).toBe(1_700_000_000_123_456_789n);
+});
+
+test('each unit begins where the one before it has eleven, fourteen or seventeen digits', () => {
+  const edges = [10n ** 10n, 10n ** 13n, 10n ** 16n].flatMap((edge) => [edge - 1n, edge]);
+  expect(edges.map(guessUnit)).toEqual(['s', 'ms', 'ms', 'u', 'u', 'n']);
 });
 
 test('a multiplied time wraps around in 64 bits', () => {

@@ -1,4 +1,12 @@
-import { type Category, categories, type FieldValue, type Normalised, normalise, parseExactJson, stringifyExact } from '@pythond/points';
+import {
+  type Category,
+  categories,
+  type FieldValue,
+  type Normalised,
+  normalise,
+  parseExactJson,
+  stringifyExact,
+} from '@pythond/points';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decode } from '../../../apps/datakit-standin/src/decode.ts';
@@ -12,17 +20,41 @@ const NOW_NS = 1_900_000_000_123_456_789n;
 const char = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...'abz019_') },
   { weight: 5, arbitrary: fc.constantFrom(...'.,= "\\[]#\'b') },
-  { weight: 1, arbitrary: fc.constantFrom('\n', '\r', '\t', '\0', '\x1b', '\x7f', 'é', '世', '🙂', '\ud800', '\udc00') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('\n', '\r', '\t', '\0', '\x1b', '\x7f', 'é', '世', '🙂', '\ud800', '\udc00'),
+  },
 );
 const text = (maxLength: number) => fc.string({ unit: char, maxLength });
 const key = fc.oneof(
   { weight: 5, arbitrary: text(6) },
-  { weight: 1, arbitrary: fc.constantFrom('status', 'source', 'name', 'class', 'date', 'time', 'host', '__proto__', 'toString') },
-  { weight: 1, arbitrary: fc.nat({ max: 6 }).map((more) => 'k'.repeat(252 + more) + '.\\,世'.repeat(more % 3)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      'status',
+      'source',
+      'name',
+      'class',
+      'date',
+      'time',
+      'host',
+      '__proto__',
+      'toString',
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.nat({ max: 6 }).map((more) => 'k'.repeat(252 + more) + '.\\,世'.repeat(more % 3)),
+  },
 );
 const string = fc.oneof(
   { weight: 8, arbitrary: text(12) },
-  { weight: 1, arbitrary: fc.tuple(text(4), fc.nat({ max: 12 }), text(4)).map(([a, n, b]) => a + '\\x世'.repeat(340 + n) + b) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(text(4), fc.nat({ max: 12 }), text(4))
+      .map(([a, n, b]) => a + '\\x世'.repeat(340 + n) + b),
+  },
 );
 const number = fc.oneof(
   fc.integer({ min: -10, max: 1000 }),
@@ -31,21 +63,51 @@ const number = fc.oneof(
   fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }),
 );
 const scalar = fc.oneof(number, string, fc.boolean());
-const uniform = fc.oneof(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 4 }), fc.array(string, { maxLength: 4 }), fc.array(fc.boolean(), { maxLength: 4 }));
+const uniform = fc.oneof(
+  fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { maxLength: 4 }),
+  fc.array(string, { maxLength: 4 }),
+  fc.array(fc.boolean(), { maxLength: 4 }),
+);
 const value = fc.oneof(
   { weight: 8, arbitrary: scalar },
   { weight: 2, arbitrary: uniform },
-  { weight: 1, arbitrary: fc.oneof(fc.constant(null), fc.array(scalar, { maxLength: 3 }), fc.dictionary(key, scalar, { maxKeys: 2 })) },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(
+      fc.constant(null),
+      fc.array(scalar, { maxLength: 3 }),
+      fc.dictionary(key, scalar, { maxKeys: 2 }),
+    ),
+  },
 );
-const tag = fc.oneof({ weight: 12, arbitrary: string }, { weight: 1, arbitrary: fc.oneof(fc.constant(null), scalar) });
+const tag = fc.oneof(
+  { weight: 12, arbitrary: string },
+  { weight: 1, arbitrary: fc.oneof(fc.constant(null), scalar) },
+);
 const time = fc.oneof(
-  fc.constantFrom(null, undefined, 0, -1, 1, 1_700_000_000, 9_223_372_036, 9_223_372_037, 9_999_999_999, 10_000_000_000),
+  fc.constantFrom(
+    null,
+    undefined,
+    0,
+    -1,
+    1,
+    1_700_000_000,
+    9_223_372_036,
+    9_223_372_037,
+    9_999_999_999,
+    10_000_000_000,
+  ),
   fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n }),
   fc.bigInt({ min: 1n, max: 2n ** 55n }),
   fc.constantFrom('1700000000', 1.5, 1e300, true),
 );
-const member = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof({ weight: 9, arbitrary }, { weight: 1, arbitrary: fc.constantFrom(null, undefined) });
-const measurement = fc.oneof({ weight: 4, arbitrary: fc.constantFrom('cpu', 'a b', 'a,b=c') }, { weight: 2, arbitrary: text(5) }, { weight: 1, arbitrary: fc.constant('世'.repeat(342)) });
+const member = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 9, arbitrary }, { weight: 1, arbitrary: fc.constantFrom(null, undefined) });
+const measurement = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom('cpu', 'a b', 'a,b=c') },
+  { weight: 2, arbitrary: text(5) },
+  { weight: 1, arbitrary: fc.constant('世'.repeat(342)) },
+);
 const point = fc.record({
   measurement: member(measurement),
   tags: member(fc.dictionary(key, tag, { maxKeys: 4 })),
@@ -54,15 +116,26 @@ const point = fc.record({
 });
 const oddPoint = fc.oneof(
   { weight: 12, arbitrary: point },
-  { weight: 1, arbitrary: fc.record({ Measurement: fc.constant('m'), FIELDS: fc.dictionary(key, scalar), extra: value }) },
-  { weight: 1, arbitrary: fc.record({ name: fc.constant('m'), fields: fc.array(fc.record({ key, f: fc.double() }), { maxLength: 3 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ Measurement: fc.constant('m'), FIELDS: fc.dictionary(key, scalar), extra: value }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      name: fc.constant('m'),
+      fields: fc.array(fc.record({ key, f: fc.double() }), { maxLength: 3 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.constantFrom({}, 5, 'x', []) },
 );
 const precision = fc.constantFrom('', 'n', 'u', 'ms', 's', 'm', 'h', 'us');
 
 /** Python writes NaN and the infinities as words. */
 function pythonJson(value: unknown): string {
-  return stringifyExact(value).replaceAll('"NaN"', 'NaN').replaceAll(/"(-?Infinity)"/g, '$1');
+  return stringifyExact(value)
+    .replaceAll('"NaN"', 'NaN')
+    .replaceAll(/"(-?Infinity)"/g, '$1');
 }
 
 function decodeJson(body: string, category: Category, as: string): readonly DecodedPoint[] | null {
@@ -92,7 +165,9 @@ function sent(normalised: Normalised, category: Category): Map<number, DecodedPo
 /** What is kept: no empty tags, no keys without a value, no empty arrays; -0 and 0 told apart. */
 function storedForm(decoded: DecodedPoint): unknown {
   const kept = decoded.kvs
-    .filter(({ tag: isTag, value: one }) => one !== null && !(isTag && one.type === 'string' && one.value === ''))
+    .filter(
+      ({ tag: isTag, value: one }) => one !== null && !(isTag && one.type === 'string' && one.value === ''),
+    )
     .filter(({ value: one }) => !(one?.type === 'array' && one.items.length === 0))
     .map(({ key: name, tag: isTag, value: one }) => `${name}|${isTag}|${show(one)}`);
   return { measurement: decoded.measurement, kept: kept.sort(), time: decoded.timeNs };
@@ -104,17 +179,28 @@ function show(one: FieldValue | null): string {
 }
 
 function hasFields(decoded: DecodedPoint): boolean {
-  return decoded.kvs.some(({ tag: isTag, value: one }) => !isTag && one !== null && !(one.type === 'array' && one.items.length === 0));
+  return decoded.kvs.some(
+    ({ tag: isTag, value: one }) =>
+      !isTag && one !== null && !(one.type === 'array' && one.items.length === 0),
+  );
 }
 
 /** The reasons for which we refuse what DataKit takes. */
 const onPurpose = ['no-fields', 'measurement-unsafe', 'time-out-of-range', 'not-finite'];
 
 test('of any report, what is sent is stored as the report itself would have been, point by point', () => {
-  const arbitrary = fc.tuple(fc.constantFrom(...categories), precision, fc.array(oddPoint, { minLength: 1, maxLength: 4 }));
+  const arbitrary = fc.tuple(
+    fc.constantFrom(...categories),
+    precision,
+    fc.array(oddPoint, { minLength: 1, maxLength: 4 }),
+  );
   const check = ([category, as, points]: [Category, string, unknown[]]) => {
     const body = pythonJson(points);
-    const normalised = normalise(parseExactJson(body), { category, precision: as, time: () => String(NOW_NS) });
+    const normalised = normalise(parseExactJson(body), {
+      category,
+      precision: as,
+      time: () => String(NOW_NS),
+    });
     const found = sent(normalised, category);
     const rejected = new Map(normalised.rejected.map((one) => [one.index, one.code]));
     expect(found.size + rejected.size).toBe(points.length);
@@ -122,7 +208,8 @@ test('of any report, what is sent is stored as the report itself would have been
       const original = decodeJson(`[${pythonJson(one)}]`, category, as)?.[0];
       const ours = found.get(index);
       const code = rejected.get(index);
-      if (ours !== undefined && original !== undefined) expect(storedForm(ours)).toEqual(storedForm(withPositiveTime(original, one, as)));
+      if (ours !== undefined && original !== undefined)
+        expect(storedForm(ours)).toEqual(storedForm(withPositiveTime(original, one, as)));
       else if (original === undefined) expect(ours).toBeUndefined();
       else expect(onPurpose).toContain(code);
       if (code === 'no-fields' && original !== undefined) expect(hasFields(original)).toBe(false);

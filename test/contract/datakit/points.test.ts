@@ -29,7 +29,8 @@ function stored(vector: Vector, normalised: Normalised): DecodedPoint[] {
 }
 
 function pointsOf(decoded: Decoded): readonly DecodedPoint[] {
-  if (decoded.kind !== 'points') throw new Error(`what we sent would not be stored: ${JSON.stringify(decoded)}`);
+  if (decoded.kind !== 'points')
+    throw new Error(`what we sent would not be stored: ${JSON.stringify(decoded)}`);
   return decoded.points;
 }
 
@@ -39,7 +40,7 @@ function storedForm(text: string): unknown {
   if (!plain.startsWith('[{')) return plain.split('\n').filter((line) => line !== '');
   return (parseExactJson(plain) as Record<string, unknown>[]).map(({ warns: _, tags, ...point }) => ({
     ...point,
-    ...(tags === undefined || Object.keys(tags).length === 0 ? {} : { tags }),
+    ...(Object.keys(tags ?? {}).length === 0 ? {} : { tags }),
     ...(Array.isArray(point['fields']) ? { fields: sortedFields(point['fields']) } : {}),
   }));
 }
@@ -71,7 +72,11 @@ function expectStoredAsRecorded(vector: Vector): void {
 
 function expectLinesAsRecorded(vector: Vector): void {
   const query = new URLSearchParams(vector.query);
-  const context = { category: vector.category as Category, precision: query.get('precision') ?? '', nowNs: BigInt(NOW_NS) };
+  const context = {
+    category: vector.category as Category,
+    precision: query.get('precision') ?? '',
+    nowNs: BigInt(NOW_NS),
+  };
   const decoded = decode(plainBody(vector), 'lines', context);
   if (decoded.kind !== 'points') {
     expect({ status: 400, ...decoded }).toMatchObject({ status: vector.status, kind: 'refused' });
@@ -85,7 +90,9 @@ function expectLinesAsRecorded(vector: Vector): void {
     return;
   }
   const answer = echo(decoded.points, query);
-  const text = answer.toString('utf8').includes('�') ? `b64:${answer.toString('base64')}` : answer.toString('utf8');
+  const text = answer.toString('utf8').includes('�')
+    ? `b64:${answer.toString('base64')}`
+    : answer.toString('utf8');
   if (vector.unstable === true) expect(text.length).toBeGreaterThan(0);
   else expect(storedForm(text)).toEqual(storedForm(vector.response));
 }
@@ -107,7 +114,9 @@ function refusalOf(vector: Vector): string | undefined {
     'JSONPoint.measurement': 'measurement-not-text',
     'JSONPoint.fields of type float64': 'not-finite',
     // DataKit tries protobuf JSON first and reports only the second attempt.
-    'array into Go struct field JSONPoint.fields': vector.id.startsWith('pbjson') ? 'bad-protobuf-json' : 'fields-not-an-object',
+    'array into Go struct field JSONPoint.fields': vector.id.startsWith('pbjson')
+      ? 'bad-protobuf-json'
+      : 'fields-not-an-object',
     'JSONPoint.fields': 'fields-not-an-object',
   };
   return Object.entries(codes).find(([part]) => vector.response.includes(part))?.[1];
@@ -129,7 +138,10 @@ const checks: Readonly<Record<VectorClass, (vector: Vector) => void>> = {
     }
   },
   'JSON that is no list': (vector) =>
-    expect(normaliseBody(vector)).toMatchObject({ accepted: [], rejected: [{ index: -1, code: 'not-an-array' }] }),
+    expect(normaliseBody(vector)).toMatchObject({
+      accepted: [],
+      rejected: [{ index: -1, code: 'not-an-array' }],
+    }),
   'JSON with points that DataKit refuses': (vector) => {
     const { accepted, rejected } = normaliseBody(vector);
     // One bad point refuses DataKit's whole batch; with us it is refused alone.

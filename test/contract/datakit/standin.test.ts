@@ -28,15 +28,19 @@ function send(vector: Vector): Promise<Answered> {
   const body = requestBody(vector);
   if (body !== null) headers['Content-Length'] = String(body.length);
   return new Promise((resolve, reject) => {
-    const call = request(`${standin.url}${path}`, { agent, method: vector.method ?? 'POST', headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const acknowledged = response.headers['x-datakit'] !== undefined;
-        resolve({ status: response.statusCode ?? 0, acknowledged, body: Buffer.concat(chunks) });
-      });
-    });
+    const call = request(
+      `${standin.url}${path}`,
+      { agent, method: vector.method ?? 'POST', headers },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const acknowledged = response.headers['x-datakit'] !== undefined;
+          resolve({ status: response.statusCode ?? 0, acknowledged, body: Buffer.concat(chunks) });
+        });
+      },
+    );
     call.on('error', reject);
     call.end(body ?? undefined);
   });
@@ -47,7 +51,8 @@ const unseen = process.versions.node.localeCompare('22.15.0', undefined, { numer
 
 /** Which parts of an answer differ from one time to the next, or are the server's own. */
 function isComparable(vector: Vector): boolean {
-  if (vector.unstable === true || ['json-tags-257', 'route-ping', 'route-ntp'].includes(vector.id)) return false;
+  if (vector.unstable === true || ['json-tags-257', 'route-ping', 'route-ntp'].includes(vector.id))
+    return false;
   return !(unseen && vector.id.startsWith('enc-zstd'));
 }
 
@@ -69,7 +74,10 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key]) => !(key === 'message' && JSON.stringify(value).includes('invalidJsonPoint')))
-      .map(([key, member]) => [key, ['fields', 'warns'].includes(key) ? inOrder(sorted(member)) : sorted(member)]),
+      .map(([key, member]) => [
+        key,
+        ['fields', 'warns'].includes(key) ? inOrder(sorted(member)) : sorted(member),
+      ]),
   );
 }
 
@@ -85,7 +93,9 @@ describe('the stand-in answers each recorded request as DataKit did', () => {
     if (isComparable(vector)) {
       const text = body.toString('utf8');
       const isText = Buffer.from(text, 'utf8').equals(body);
-      expect(comparable(isText ? text : `b64:${body.toString('base64')}`)).toEqual(comparable(vector.response));
+      expect(comparable(isText ? text : `b64:${body.toString('base64')}`)).toEqual(
+        comparable(vector.response),
+      );
     } else {
       expect(status === 200 || body.length > 0).toBe(true);
     }

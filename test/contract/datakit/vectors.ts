@@ -125,7 +125,8 @@ const notLists: ReadonlySet<string> = new Set([
 export function classOf(vector: Vector): VectorClass {
   if (vector.path !== undefined) return 'another route';
   if (!isCategory(vector.category)) return 'a category that DataKit does not take';
-  if (vector.id.startsWith('enc-') && (vector.status !== 200 || vector.id.includes('zstd'))) return 'an encoding';
+  if (vector.id.startsWith('enc-') && (vector.status !== 200 || vector.id.includes('zstd')))
+    return 'an encoding';
   if (vector.body === '') return 'an empty body';
   if (!/json/.test(vector.contentType)) return 'lines';
   if (vector.id in notSentOnPurpose) return 'JSON with points that are not sent on purpose';
@@ -133,5 +134,7 @@ export function classOf(vector: Vector): VectorClass {
   if (vector.status === 200) return 'JSON that is stored';
   if (vector.response.includes('pointGotWarning')) return 'JSON that strict refuses';
   if (notLists.has(vector.id)) return 'JSON that is no list';
-  return /cannot unmarshal/.test(vector.response) ? 'JSON with points that DataKit refuses' : 'JSON that is none';
+  return /cannot unmarshal/.test(vector.response)
+    ? 'JSON with points that DataKit refuses'
+    : 'JSON that is none';
 }
