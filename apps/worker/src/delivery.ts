@@ -29,17 +29,23 @@ export interface DeliveryOptions {
 const FIRST_RETRY_MS = 1_000;
 const HOLD_BASE_MS = 500;
 const HOLD_CAP_MS = 10_000;
+/** How long stopping waits for batches in flight, and then for Redis to take what is left. */
+const STOP_SENDING_MS = 5_000;
+const STOP_HOLDING_MS = 10_000;
 
 /**
  * The way out of a worker: points of many runs in batches to DataKit; what is not accepted to the outbox.
  *
- * What neither DataKit nor Redis takes is held here until Redis does; the runs that wait for it keep their places, so a
- * worker that can put its points nowhere stops taking work by itself.
+ * A batch is *sending* until DataKit accepted it, *waiting* once it is in the outbox, and *held* while neither takes it:
+ * then both are tried again, with back-off. The runs whose points are held keep their places, so a worker that can put
+ * its points nowhere stops taking work by itself. Only a worker that has to stop then *drops* what it holds, and says so.
  */
 export class Delivery implements Outlet {
   readonly #options: DeliveryOptions;
   readonly #client: DataKitClient;
   readonly #batcher: Batcher<RunOrigin>;
+  /** Fires when holding on any longer is no use: the worker ends. */
+  readonly #givingUp = new AbortController();
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -69,8 +75,8 @@ export class Delivery implements Outlet {
 
   /** Resolves when the letters are in Redis, however long that is away. */
   async bury(letters: readonly DeadLetter[]): Promise<void> {
-    const { outbox, log, emit } = this.#options;
-    await untilDone(() => outbox.bury(letters), log, new AbortController().signal);
+    const { outbox, emit } = this.#options;
+    await this.#untilDone(() => outbox.bury(letters));
     for (const { category, points, origins, reason } of letters) {
       emit({ kind: 'dead', category, points, collectors: collectorsOf(origins), ...reason });
     }
@@ -78,8 +84,13 @@ export class Delivery implements Outlet {
 
   /** Sends all that waits; what can't be sent by then goes to the outbox. */
   async stop(): Promise<void> {
-    await this.#batcher.close(AbortSignal.timeout(5_000));
-    await this.#client.close();
+    const timer = setTimeout(() => this.#givingUp.abort(), STOP_SENDING_MS + STOP_HOLDING_MS);
+    try {
+      await this.#batcher.close(AbortSignal.timeout(STOP_SENDING_MS));
+      await this.#client.close();
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async #add(
@@ -92,7 +103,7 @@ export class Delivery implements Outlet {
     const outcome = await this.#batcher.add(destination, lines, origin);
     const unsent = outcome.unsent.flatMap(({ indexes }) => indexes);
     if (unsent.length > 0) {
-      await this.#put({
+      await this.#keep({
         destination,
         points: unsent.flatMap((index) => lines[index]?.line ?? []),
         origins: [{ ...origin, points: unsent.length }],
@@ -108,18 +119,75 @@ export class Delivery implements Outlet {
   }
 
   async #send(batch: Batch<RunOrigin>, signal: AbortSignal): Promise<BatchResult> {
-    const askedMs = performance.now();
-    const waiting = toWaiting(batch);
-    const settled = await settle(waiting, { client: this.#client, signal, attempts: 1, now: Date.now });
-    if (settled.letters.length > 0) await this.bury(settled.letters);
-    if (settled.left) await this.#put(settled.left.delivery);
-    this.#tell(waiting, settled, performance.now() - askedMs);
-    return { dead: settled.dead, retry: settled.left?.retry ?? null };
+    const dead: DeadPoints[] = [];
+    let waiting = toWaiting(batch);
+    let positions: readonly number[] | null = null; // of what is left, in the batch; null: all of it
+    for (let attempt = 1; ; attempt += 1) {
+      const askedMs = performance.now();
+      const settled = await settle(waiting, {
+        client: this.#client,
+        signal,
+        attempts: attempt,
+        now: Date.now,
+      });
+      if (settled.letters.length > 0) await this.bury(settled.letters);
+      dead.push(
+        ...settled.dead.map((points) => ({ ...points, indexes: inBatch(points.indexes, positions) })),
+      );
+      this.#tell(waiting, settled, performance.now() - askedMs);
+      if (!settled.left) return { dead, retry: null };
+      const { delivery, retry } = settled.left;
+      positions = inBatch(retry.indexes, positions);
+      if (await this.#put(delivery, attempt)) return { dead, retry: { ...retry, indexes: positions } };
+      await this.#holdOn(attempt, signal);
+      waiting = delivery;
+    }
   }
 
-  async #put(delivery: WaitingDelivery): Promise<void> {
-    const { outbox, log } = this.#options;
-    await untilDone(() => outbox.wait(delivery, FIRST_RETRY_MS), log, new AbortController().signal);
+  /** One try to put a delivery into the outbox. */
+  async #put(delivery: WaitingDelivery, attempt: number): Promise<boolean> {
+    try {
+      await this.#options.outbox.wait(delivery, FIRST_RETRY_MS);
+      return true;
+    } catch (error) {
+      const { points, reason } = delivery;
+      this.#options.log.error(
+        { err: error, attempt, points: points.length, reason },
+        'points are held in memory: neither DataKit nor Redis takes them',
+      );
+      return false;
+    }
+  }
+
+  async #holdOn(attempt: number, signal: AbortSignal): Promise<void> {
+    const ms = fullJitter({ baseMs: HOLD_BASE_MS, capMs: HOLD_CAP_MS, attempt, random: Math.random });
+    await pause(ms, signal);
+    signal.throwIfAborted(); // then the points come back unsent, and are kept by `#keep`
+  }
+
+  /** Points that no batch took any more, since the worker stops. */
+  async #keep(delivery: WaitingDelivery): Promise<void> {
+    await this.#untilDone(() => this.#options.outbox.wait(delivery, FIRST_RETRY_MS));
+  }
+
+  async #untilDone(run: () => Promise<void>): Promise<void> {
+    const { signal } = this.#givingUp;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await run();
+      } catch (error) {
+        const last = signal.aborted;
+        const what = last
+          ? 'points are dropped: the worker ends and Redis takes nothing'
+          : 'Redis takes nothing; trying again';
+        this.#options.log.error({ err: error, attempt }, what);
+        if (last) return;
+        await pause(
+          fullJitter({ baseMs: HOLD_BASE_MS, capMs: HOLD_CAP_MS, attempt, random: Math.random }),
+          signal,
+        );
+      }
+    }
   }
 
   #tell({ destination, origins }: WaitingDelivery, { accepted, left }: Settled, tookMs: number): void {
@@ -151,16 +219,7 @@ function count(groups: readonly (Pick<DeadPoints, 'indexes'> | Pick<RetryPoints,
   return groups.reduce((sum, { indexes }) => sum + indexes.length, 0);
 }
 
-async function untilDone(run: () => Promise<void>, log: Logger, signal: AbortSignal): Promise<void> {
-  for (let attempt = 1; !signal.aborted; attempt += 1) {
-    try {
-      return await run();
-    } catch (error) {
-      log.error({ err: error, attempt }, 'points are held in memory: Redis does not take them');
-      await pause(
-        fullJitter({ baseMs: HOLD_BASE_MS, capMs: HOLD_CAP_MS, attempt, random: Math.random }),
-        signal,
-      );
-    }
-  }
+/** Where positions of what was left stand in the batch that it was left of. */
+function inBatch(indexes: readonly number[], positions: readonly number[] | null): readonly number[] {
+  return positions === null ? indexes : indexes.map((index) => positions[index] ?? index);
 }
