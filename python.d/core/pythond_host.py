@@ -1,6 +1,7 @@
 """Entry of the Python host: `python -I pythond_host.py`, with a stream socket on descriptor 3.
 
-The worker speaks with it as docs/protocol.md says. Everything it does is in the package _pythond beside it.
+The worker speaks with it as docs/protocol.md says. With `--probe` it prints what of the sandbox holds here, and exits.
+Everything it does is in the package _pythond beside it.
 """
 import os
 import sys
@@ -22,7 +23,12 @@ if __name__ == '__main__':  # multiprocessing's spawn and forkserver read this f
         refuse_old_python()
     core = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, core)  # -I leaves the script's folder out
-    from _pythond._main import main
+    if sys.argv[1:] == ['--probe']:
+        from _pythond._probe import main as probe
 
-    sys.path.remove(core)  # a user's path is built in _paths.py, where the core stands at the end
-    main(core)
+        probe()
+    else:
+        from _pythond._main import main
+
+        sys.path.remove(core)  # a user's path is built in _paths.py, where the core stands at the end
+        main(core)

@@ -1,8 +1,10 @@
 import { type Standin, startStandin } from '@pythond/datakit-standin';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CheckAnswer, check } from '../support/check.ts';
 import { runCli } from '../support/cli.ts';
 import { copyHome, type TestHome } from '../support/home.ts';
+
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 // The examples of DataKit's manual, each as it stands there, or with the comments of another example taken away and
 // the `return`s before it left out. The points are those that DataKit's own framework posts for these files.

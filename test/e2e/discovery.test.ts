@@ -1,9 +1,11 @@
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CheckAnswer, type CheckedFailure, check } from '../support/check.ts';
 import { eventually } from '../support/eventually.ts';
 import { copyHome, type TestHome } from '../support/home.ts';
 import { type Listing, startUp, type TestUp } from '../support/up.ts';
+
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 let home: TestHome;
 let outside: string;
@@ -84,9 +86,9 @@ function expectFailures(failures: readonly Failure[]): void {
 function expectProblems(problems: readonly string[]): void {
   const folder = path.join(home.dir, 'python.d');
   expect([...problems].sort()).toEqual([
+    `conf.d/places.conf:14: block 3 ('gaps'): dirs names Relative, but there is no ${folder}/Relative. There is relative: the names differ in capitals only.`,
+    `conf.d/places.conf:14: block 3 ('gaps'): dirs names nowhere, but there is no ${folder}/nowhere. Create it, or correct the entry in dirs.`,
     "conf.d/twins.conf:7: warning: block 2 ('twin'): another block of this name stands in a file of this name; this one is twin@twins-2; give each block a name of its own: this number depends on their order",
-    `input gaps: dirs names Relative, but there is no ${folder}/Relative. There is relative: the names differ in capitals only.`,
-    `input gaps: dirs names nowhere, but there is no ${folder}/nowhere. Create it, or correct the entry in dirs.`,
   ]);
 }
 

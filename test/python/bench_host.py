@@ -3,8 +3,10 @@
     python test/python/bench_host.py [--runs 1000] [--imports requests,logging] [--json]
 
 Counted for a run: all the CPU time of the host and of the run's child, from the kernel, less what a host costs that
-starts and runs nothing. The other side starts an interpreter that imports what DataKit's own framework imports
-(json, logging, urllib), runs the same collector once, without a POST, and exits.
+starts and runs nothing; at level none, and at level strict, with a uid of its own where that uid can reach the
+interpreter. The two take turns, so that neither gets the quieter machine. The other side starts an interpreter that
+imports what DataKit's own framework imports (json, logging, urllib), runs the same collector once, without a POST, and
+exits.
 """
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import CORE, HostProcess  # noqa: E402
+from harness import CORE, HostProcess, strict_policy  # noqa: E402
+
+PARTS = 10
 
 COLLECTOR = '''
 {imports}
@@ -42,10 +46,10 @@ bench.Bench().run()
 '''
 
 
-def serve(home: str, runs: int) -> tuple[float, list[float]]:
+def serve(home: str, runs: int, policy: dict) -> tuple[float, list[float]]:
     """CPU seconds of a host that ends after `runs` runs, and the seconds that each took."""
     host = HostProcess(home)
-    host.setup([{'name': 'bench', 'file': 'python.d/B/bench.py', 'root': 'python.d/B', 'dir': 'B'}])
+    host.setup([{'name': 'bench', 'file': 'python.d/B/bench.py', 'root': 'python.d/B', 'dir': 'B'}], policy=policy)
     host.wait_until_ready()
     taken = []
     for number in range(runs):
@@ -66,6 +70,30 @@ def cold(folder: str) -> float:
     return cpu_of(os.posix_spawn(sys.executable, [sys.executable, '-c', script], os.environ))
 
 
+def measure(home: str, runs: int, none: dict, strict: dict | None) -> dict:
+    policies = [none] if strict is None else [none, strict]
+    idle = [min(serve(home, 0, policy)[0] for _ in range(3)) for policy in policies]
+    cpu, taken, wall = [0.0] * 2, [[], []], [0.0] * 2
+    for _ in range(PARTS):
+        for index, policy in enumerate(policies):
+            began = time.perf_counter()
+            spent, times = serve(home, runs // PARTS, policy)
+            wall[index] += time.perf_counter() - began
+            cpu[index] += spent - idle[index]
+            taken[index] += times
+    figures = [figures_of(idle[index], cpu[index], sorted(taken[index]), wall[index]) for index in range(len(policies))]
+    if strict is None:
+        return {**figures[0], 'strict': None}
+    return {**figures[0], 'strict': {**figures[1], 'dropsUid': strict['uid'] is not None,
+                                     'overNone': round(figures[1]['cpuMsPerRun'] / figures[0]['cpuMsPerRun'], 3)}}
+
+
+def figures_of(idle: float, cpu: float, taken: list[float], wall: float) -> dict:
+    return {'cpuMsPerRun': round(cpu / len(taken) * 1e3, 3), 'hostStartCpuMs': round(idle * 1e3, 1),
+            'latencyMsP50': round(taken[len(taken) // 2] * 1e3, 2),
+            'latencyMsP99': round(taken[len(taken) * 99 // 100] * 1e3, 2), 'runsPerSecond': round(len(taken) / wall)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--runs', type=int, default=1000)
@@ -78,20 +106,14 @@ def main() -> None:
         os.makedirs(folder)
         with open(os.path.join(folder, 'bench.py'), 'w', encoding='utf-8') as file:
             file.write(COLLECTOR.format(imports=imports))
-        serve(home, 1)  # writes the framework's bytecode
+        os.chmod(home, 0o755)
+        none, strict = {}, strict_policy()
+        serve(home, 1, none)  # writes the framework's bytecode
         cold(folder)
-        idle = min(serve(home, 0)[0] for _ in range(3))
-        began = time.perf_counter()
-        cpu, taken = serve(home, options.runs)
-        wall = time.perf_counter() - began
+        result = {'python': platform.python_version(), 'machine': platform.machine(), 'imports': options.imports,
+                  'runs': options.runs, **measure(home, options.runs, none, strict)}
         cold_cpu = min(cold(folder) for _ in range(5))
-    taken.sort()
-    warm = (cpu - idle) / options.runs
-    result = {'python': platform.python_version(), 'machine': platform.machine(), 'imports': options.imports,
-              'runs': options.runs, 'cpuMsPerRun': round(warm * 1e3, 3), 'hostStartCpuMs': round(idle * 1e3, 1),
-              'latencyMsP50': round(taken[len(taken) // 2] * 1e3, 2),
-              'latencyMsP99': round(taken[len(taken) * 99 // 100] * 1e3, 2), 'runsPerSecond': round(options.runs / wall),
-              'coldCpuMs': round(cold_cpu * 1e3, 1), 'coldOverWarm': round(cold_cpu / warm, 1)}
+    result.update(coldCpuMs=round(cold_cpu * 1e3, 1), coldOverWarm=round(cold_cpu * 1e3 / result['cpuMsPerRun'], 1))
     if options.json:
         print(json.dumps(result))
     else:
@@ -99,6 +121,7 @@ def main() -> None:
               '  a run in the host   {cpuMsPerRun} ms CPU, latency p50 {latencyMsP50} ms, p99 {latencyMsP99} ms, '
               '{runsPerSecond} runs/s one after the other\n'
               '  host start          {hostStartCpuMs} ms CPU\n'
+              '  the same, strict    {strict}\n'
               '  a cold interpreter  {coldCpuMs} ms CPU a run: {coldOverWarm} times as much'.format(**result))
 
 

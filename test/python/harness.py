@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -24,6 +25,30 @@ from _pythond import _frames as frames  # noqa: E402
 PATIENCE_S = 60.0  # generous: a deadline is only met by a test that fails
 
 
+SOME_UID = 61234
+# What the worker lists, as far as tests need it; the host adds its interpreter, the core, the bundle, /proc and /sys.
+SYSTEM_PATHS = ['/usr', '/lib', '/lib32', '/lib64', '/bin', '/sbin', '/etc/ssl', '/etc/resolv.conf', '/etc/hosts',
+                '/etc/host.conf', '/etc/nsswitch.conf', '/etc/gai.conf', '/etc/services', '/etc/protocols', '/etc/passwd',
+                '/etc/group', '/etc/localtime', '/etc/timezone', '/etc/ld.so.cache', '/etc/mtab', '/etc/os-release',
+                '/etc/alternatives', '/etc/gitconfig']
+_probed: list = []
+
+
+def probed() -> dict:
+    """What `pythond_host.py --probe` answers here; asked once."""
+    if not _probed:
+        _probed.append(json.loads(subprocess.run([sys.executable, '-I', HOST, '--probe'], stdout=subprocess.PIPE,
+                                                 check=True).stdout))
+    return _probed[0]
+
+
+def strict_policy(**more) -> dict | None:
+    """A policy of level strict, with a uid of its own where that can be had; None where strict can't."""
+    if sys.platform != 'linux' or not probed()['strict']:
+        return None
+    return {'level': 'strict', 'uid': SOME_UID if probed()['dropUid'] else None, 'readPaths': SYSTEM_PATHS, **more}
+
+
 class Closed(Exception):
     """The host closed its end."""
 
@@ -31,14 +56,17 @@ class Closed(Exception):
 class HostProcess:
     """One host and the worker's end of its stream."""
 
-    def __init__(self, home: str, env: dict | None = None, executable: str | None = None) -> None:
+    def __init__(self, home: str, env: dict | None = None, executable: str | None = None,
+                 prefix: list = ()) -> None:
+        """`prefix` is a command that the host is started by, such as setpriv."""
         ours, theirs = socket.socketpair()
         python = executable or sys.executable
         # posix_spawn's DUP2 clears close-on-exec, on descriptor 3 alone: that is what the worker does too.
         with open(os.devnull, 'r+b') as null:
             actions = [(os.POSIX_SPAWN_DUP2, null.fileno(), 0), (os.POSIX_SPAWN_DUP2, null.fileno(), 1),
                        (os.POSIX_SPAWN_DUP2, sys.stderr.fileno(), 2), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)]
-            self.pid = os.posix_spawn(python, [python, '-I', HOST], {'PATH': os.environ.get('PATH', '')}
+            command = [*prefix, python, '-I', HOST]
+            self.pid = os.posix_spawn(shutil.which(command[0]) or python, command, {'PATH': os.environ.get('PATH', '')}
                                       if env is None else env, file_actions=actions, setpgroup=0)
         theirs.close()
         self.socket = ours
@@ -196,11 +224,11 @@ class HostTestCase(unittest.TestCase):
         return host
 
     def start(self, files: dict, listed: list | None = None, env: dict | None = None,
-              executable: str | None = None, **more) -> HostProcess:
+              executable: str | None = None, prefix: list = (), **more) -> HostProcess:
         """A ready host for the files given; all of them are listed as modules unless `listed` says which."""
         for path, text in files.items():
             self.write(path, text)
-        host = self.spawn(env=env, executable=executable)
+        host = self.spawn(env=env, executable=executable, prefix=prefix)
         host.setup([self.module(path) for path in (files if listed is None else listed)], **more)
         host.wait_until_ready()
         return host

@@ -18,7 +18,8 @@ GOLDEN = os.path.join(REPOSITORY, 'test', 'contract', 'frames')
 KINDS = {'to-host': frames.TO_HOST, 'from-host': frames.FROM_HOST, 'from-run': frames.FROM_RUN}
 NAMES = {getattr(frames, name): name.lower() for name in (
     'SETUP', 'RUN', 'RENEW', 'CANCEL', 'STOP', 'READY', 'STARTED', 'RESULT', 'OUTPUT', 'ENDED', 'FATAL', 'REPORT',
-    'LASTERROR', 'WARNING', 'RAW', 'FINISHED')}
+    'LASTERROR', 'WARNING', 'RAW', 'FINISHED', 'STATE')}
+NAMES[frames.NEW_STATE] = 'newstate'
 
 
 def golden():
@@ -43,6 +44,11 @@ def members(kind, payload):
     if kind == frames.OUTPUT:
         run, stream = struct.unpack('>IB', payload[:5])
         return {'run': run, 'stream': stream, 'data': payload[5:].hex()}
+    if kind == frames.STATE:
+        run, data = frames.state_of(payload)
+        return {'run': run, 'data': data.hex()}
+    if kind == frames.NEW_STATE:
+        return {'data': payload.hex()}
     return frames.parse(payload)
 
 
@@ -79,6 +85,9 @@ class GoldenTest(unittest.TestCase):
                 elif kind == frames.OUTPUT:
                     data = frames.output_frame(value['run'], value['stream'], bytes.fromhex(value['data']))
                     self.assertEqual(data.hex(), item['hex'])
+                elif kind in (frames.STATE, frames.NEW_STATE):
+                    head = struct.pack('>I', value['run']) if kind == frames.STATE else b''
+                    self.assertEqual(frames.frame(kind, head + bytes.fromhex(value['data'])).hex(), item['hex'])
                 else:
                     (_, payload), = decode(item, [frames.message(kind, value)])[0]
                     self.assertEqual(frames.parse(payload), value)

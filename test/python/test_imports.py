@@ -85,7 +85,8 @@ class ImportTest(HostTestCase):
     def test_threads_left_behind_are_counted(self):
         host, _ = self.still_works('import threading, _thread\nstay = threading.Event()\n'
                                    'for _ in range(2): threading.Thread(target=stay.wait, daemon=True).start()\n'
-                                   '_thread.start_new_thread(stay.wait, ())')
+                                   'up = threading.Event()\ndef raw():\n    up.set()\n    stay.wait()\n'
+                                   '_thread.start_new_thread(raw, ())\nup.wait()')
         self.assertEqual(host.ready['threads'], 3)
         host, _ = self.still_works('import threading\nt = threading.Thread(target=print)\nt.start()\nt.join()')
         self.assertEqual(host.ready['threads'], 0)

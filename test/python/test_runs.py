@@ -398,6 +398,12 @@ class SurroundingsTest(HostTestCase):
         host = self.start_one('print(random.random())', 'import random')
         self.assertEqual(len({host.run('D/one:One', number).ended['stdout'] for number in range(3)}), 3)
 
+    def test_numpys_too(self):
+        host = self.start_one('print(fake.seeded)', 'import sys, types\nfake = types.ModuleType("numpy.random")\n'
+                              'fake.seeded = 0\ndef seed(): fake.seeded += 1\nfake.seed = seed\n'
+                              'sys.modules["numpy.random"] = fake')
+        self.assertEqual(host.run('D/one:One').ended['stdout'], '1\n')
+
     def test_what_a_run_changes_dies_with_it(self):
         host = self.start_one('global N\nN += 1\nself.n = getattr(self, "n", 0) + 1\nprint(N, self.n)', 'N = 0')
         for number in range(2):
@@ -437,8 +443,9 @@ class ManyTest(HostTestCase):
         host = self.waiting(5)
         for number in range(5):
             host.order(number, 'D/x:C{}'.format(number), live=True)
-        for number in range(5):
-            host.wait_for(frames.OUTPUT, number)
+        begun = set()
+        while len(begun) < 5:
+            begun.add(host.wait_for(frames.OUTPUT)['run'])
         for number in (3, 0, 4, 1, 2):
             self.write('go{}'.format(number), '')
             self.assertEqual(host.finish(number).ended['stdout'], 'began {}\n'.format(number))
@@ -488,6 +495,11 @@ class ManyTest(HostTestCase):
         self.assertEqual((result.ended['cause'], result.ended['exitCode']), ('exited', 70))
         self.assertEqual((result.points, result.of(frames.FINISHED)), ([1], []))
         self.assertEqual(result.ended['stdout'], 'said\n')
+
+    def test_a_result_that_cannot_be_written_is_told_on_stderr(self):
+        result = self.run_one('import os\nos.closerange(3, 70000)')
+        self.assertEqual((result.ended['cause'], result.ended['exitCode']), ('exited', 70))
+        self.assertIn('OSError', result.ended['stderr'])
 
     def test_a_report_after_that_raises_in_the_script(self):
         result = self.run_one('import os\nos.closerange(3, 70000)\ntry: self.report({"M": [1]})\nexcept OSError: print("raised")')

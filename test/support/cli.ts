@@ -5,11 +5,14 @@ import { fileURLToPath } from 'node:url';
 
 export const repository = path.resolve(fileURLToPath(import.meta.url), '../../..');
 const bin = path.join(repository, 'apps/cli/bin/pythond.mjs');
+const inATerminal = path.join(repository, 'test/support/in-a-terminal.py');
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly input?: string;
+  /** In a terminal of so many columns, 0 for one that does not know; without it, in a pipe. */
+  readonly terminal?: number;
 }
 
 export interface CliResult {
@@ -32,7 +35,9 @@ export interface RunningCli {
 
 /** Starts `pythond …` as a user would, from the build. Nothing of this process's own settings reaches it. */
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const child = spawn(process.execPath, [bin, ...args], {
+  const inTerminal = options.terminal === undefined ? [] : ['python3', inATerminal, String(options.terminal)];
+  const [command = '', ...words] = [...inTerminal, process.execPath, bin, ...args];
+  const child = spawn(command, words, {
     cwd: options.cwd ?? repository,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

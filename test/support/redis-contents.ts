@@ -1,4 +1,4 @@
-import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import type { Redis } from '@pythond/queue';
 
 /** The commands that give all that a key of a type holds. */
@@ -22,7 +22,9 @@ export interface RedisContents {
 export async function redisContents(redis: Redis): Promise<RedisContents> {
   const keys: Record<string, number> = {};
   const found: Buffer[] = [];
-  const databases = [...(await redis.info('keyspace')).matchAll(/^db(\d+):/gm)].map(([, number]) => Number(number));
+  const databases = [...(await redis.info('keyspace')).matchAll(/^db(\d+):/gm)].map(([, number]) =>
+    Number(number),
+  );
   const own = redis.duplicate({ enableAutoPipelining: false });
   try {
     for (const database of databases) {
@@ -40,10 +42,11 @@ export async function redisContents(redis: Redis): Promise<RedisContents> {
   } finally {
     own.disconnect();
   }
-  return { keys, bytes: Buffer.concat(found.flatMap((one) => [one, newline, ...unpacked(one)])) };
+  return { keys, bytes: Buffer.concat(found.map((one) => withUnpacked(one))) };
 }
 
 const newline = Buffer.from('\n');
+const GZIP = Buffer.from([0x1f, 0x8b, 0x08]);
 
 async function keysOf(redis: Redis): Promise<Buffer[]> {
   const keys: Buffer[] = [];
@@ -62,15 +65,24 @@ function leaves(answer: unknown): Buffer[] {
   return answer === null || answer === undefined ? [] : [Buffer.from(String(answer))];
 }
 
-/** What a value was before it was compressed, by whatever of zlib's means. */
-function unpacked(value: Buffer): Buffer[] {
-  return [gunzipSync, inflateSync, inflateRawSync, brotliDecompressSync].flatMap((unpack) => {
-    try {
-      return [unpack(value), newline];
-    } catch {
-      return []; // it was not compressed so
-    }
-  });
+/** Bytes, and after them what is compressed in them as it was before: gzip, plain or in base64, wherever it begins. */
+export function withUnpacked(bytes: Buffer): Buffer {
+  const parts = [bytes, newline];
+  for (let at = bytes.indexOf(GZIP); at >= 0; at = bytes.indexOf(GZIP, at + 1)) {
+    parts.push(unzipped(bytes.subarray(at)), newline);
+  }
+  for (const [base64] of bytes.toString('latin1').matchAll(/H4sI[A-Za-z0-9+/]+/g)) {
+    parts.push(unzipped(Buffer.from(base64, 'base64')), newline);
+  }
+  return Buffer.concat(parts);
+}
+
+function unzipped(bytes: Buffer): Buffer {
+  try {
+    return gunzipSync(bytes);
+  } catch {
+    return Buffer.alloc(0); // it only looked like it
+  }
 }
 
 /** A secret in every form in which it might be written down. */
@@ -78,7 +90,10 @@ export function formsOf(secret: string): Buffer[] {
   const bytes = Buffer.from(secret);
   // In base64 a text looks different at each of three offsets; its first and last characters depend on the neighbours.
   const base64 = [0, 1, 2].map((shift) =>
-    Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64').replace(/=+$/, '').slice(4, -4),
+    Buffer.concat([Buffer.alloc(shift), bytes])
+      .toString('base64')
+      .replace(/=+$/, '')
+      .slice(4, -4),
   );
   return [secret, bytes.toString('hex'), encodeURIComponent(secret), ...base64]
     .map((form) => Buffer.from(form))

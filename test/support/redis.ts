@@ -6,6 +6,8 @@ import { connect, type Redis, type RedisTarget } from '@pythond/queue';
 
 export interface TestRedis {
   readonly target: RedisTarget;
+  /** Where its password and its append-only file are. */
+  readonly dir: string;
   /** A connection for the test itself. */
   readonly redis: Redis;
   stop(): Promise<void>;
@@ -20,6 +22,7 @@ export async function startTestRedis(): Promise<TestRedis> {
   const redis = connect(target, 'failing', () => undefined);
   return {
     target,
+    dir,
     redis,
     stop: async () => {
       redis.disconnect();

@@ -18,8 +18,10 @@ export interface Listing {
   readonly failures: readonly {
     readonly input: string;
     readonly module: string | null;
+    readonly class: string | null;
     readonly type: string;
     readonly message: string;
+    readonly traceback: string;
     readonly hint: string | null;
   }[];
   readonly problems: readonly { readonly level: string; readonly code: string; readonly text: string }[];
@@ -37,6 +39,9 @@ export interface TestUp {
   stop(): Promise<CliResult>;
 }
 
+/** Reached only when something is broken: the machine may be ten times slower than any that we have. */
+const DEADLINE_MS = 300_000;
+
 /** Starts a fleet; `env` reaches `up` and the commands that look at it. */
 export async function startUp(home: string, env: Readonly<Record<string, string>> = {}): Promise<TestUp> {
   const datakit = await startStandin();
@@ -53,17 +58,22 @@ export async function startUp(home: string, env: Readonly<Record<string, string>
     return JSON.parse(stdout);
   };
   const listed = (ids: readonly string[]) =>
-    eventually(`a run of each of ${ids.join(', ')}`, async () => {
-      const listing = await ls();
-      const ran = listing.collectors.filter(({ lastOutcome }) => lastOutcome !== null).map(({ id }) => id);
-      const missing = ids.filter((id) => !ran.includes(id));
-      if (missing.length > 0) throw new Error(`not yet: ${missing.join(', ')}; ${cli.stdout()}${cli.stderr()}`);
-      return listing;
-    });
+    eventually(
+      `a run of each of ${ids.join(', ')}`,
+      async () => {
+        const listing = await ls();
+        const ran = listing.collectors.filter(({ lastOutcome }) => lastOutcome !== null).map(({ id }) => id);
+        const missing = ids.filter((id) => !ran.includes(id));
+        if (missing.length > 0)
+          throw new Error(`not yet: ${missing.join(', ')}; ${cli.stdout()}${cli.stderr()}`);
+        return listing;
+      },
+      DEADLINE_MS,
+    );
   try {
     // The line comes when everything runs: no command that looks at the fleet is in vain from here on.
     await Promise.race([
-      eventually('up to have started', () => cli.stdout().includes('Look next')),
+      eventually('up to have started', () => cli.stdout().includes('Look next'), DEADLINE_MS),
       cli.ended.then(({ code, stdout, stderr }) => {
         throw new Error(`up ended with ${code}: ${stdout}${stderr}`);
       }),

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import {
   type ConfigProblem,
@@ -38,6 +39,15 @@ export async function settingsOf(
   }
   warn(context.terminal, reading.problems);
   return reading.settings;
+}
+
+/** For commands that run what is in a home. A folder named by mistake must not become one. */
+export async function requireHome({ home }: Pick<Settings, 'home'>): Promise<void> {
+  const found = await stat(path.join(home, 'conf.d')).catch(() => null);
+  if (found?.isDirectory()) return;
+  throw new CommandError(
+    `${home} has no conf.d, so it is not a home of pythond. Name one with --home or PYTHOND_HOME, or make ${home}/conf.d/pythond.conf.`,
+  );
 }
 
 export function warn(terminal: Terminal, problems: readonly ConfigProblem[]): void {

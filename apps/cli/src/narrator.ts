@@ -2,10 +2,8 @@ import type { NormalizerEvent } from '@pythond/normalizer';
 import type { SchedulerEvent } from '@pythond/scheduler';
 import type { WorkerEvent } from '@pythond/worker';
 import { indent, oneLine } from './printable.ts';
+import { inputNotConfined } from './sandbox-lines.ts';
 import { duration, print, type Terminal } from './terminal.ts';
-
-export const confinementWarning =
-  'NOT CONFINED: collectors run with all rights of this user. Run only collectors that you trust.';
 
 /** Tells what happens in a fleet of one process, a line each, for the person who started it. */
 export class Narrator {
@@ -22,10 +20,10 @@ export class Narrator {
     switch (event.kind) {
       case 'collector-found': {
         const every = event.paused ? 'paused' : `every ${duration(event.everyMs)}`;
-        return this.#line(colors.green('+'), `${event.id}  ${colors.dim(every)}`);
+        return this.#line(colors.green('+'), `${oneLine(event.id)}  ${colors.dim(every)}`);
       }
       case 'collector-gone':
-        return this.#line(colors.yellow('-'), `${event.id} is gone`);
+        return this.#line(colors.yellow('-'), `${oneLine(event.id)} is gone`);
       case 'module-failed': {
         const { failure, input } = event;
         const where = `${failure.file ?? failure.module}${failure.class ? `, class ${failure.class}` : ''}`;
@@ -34,7 +32,7 @@ export class Narrator {
         return;
       }
       case 'input-failed':
-        return this.#line(colors.red('✗'), oneLine(`${event.input}: ${event.message}`));
+        return this.#line(colors.red('✗'), oneLine(`input ${event.input}: ${event.message}`));
       case 'problem':
         return this.#line(
           event.problem.level === 'error' ? colors.red('✗') : colors.yellow('!'),
@@ -60,6 +58,8 @@ export class Narrator {
         return this.#queued(event);
       case 'dead':
         return this.#dead(event);
+      case 'not-confined':
+        return this.#notConfined(event.input);
       case 'run-ended':
         return this.#runEnded(event);
       case 'tick-skipped':
@@ -90,7 +90,18 @@ export class Narrator {
     const { colors } = this.#terminal;
     this.#troubles.delete(event.endpoint);
     const what = `${plural(event.points, 'point')} of ${event.category} accepted by ${event.endpoint}`;
-    this.#timed(colors.green('✓'), `${what} ${colors.dim(`${how}, from ${event.collectors.join(', ')}`)}`);
+    this.#timed(
+      colors.green('✓'),
+      `${what} ${colors.dim(`${how}, from ${oneLine(event.collectors.join(', '))}`)}`,
+    );
+  }
+
+  #notConfined(input: string): void {
+    const { colors } = this.#terminal;
+    const text = inputNotConfined(input);
+    if (this.#troubles.get(text) === text) return;
+    this.#troubles.set(text, text);
+    this.#line(colors.red('!'), colors.red(colors.bold(text)));
   }
 
   #queued({ endpoint, category, points, reason }: Extract<WorkerEvent, { kind: 'queued' }>): void {
@@ -102,8 +113,9 @@ export class Narrator {
   }
 
   #dead({ category, points, collectors, code, message }: Extract<WorkerEvent, { kind: 'dead' }>): void {
-    const what = `${plural(points, 'point')} of ${category} from ${collectors.join(', ')} can't be delivered`;
-    this.#trouble(`${collectors.join()} ${code}`, `${what} (${code}): ${message}`);
+    const from = collectors.join(', ');
+    const what = `${plural(points, 'point')} of ${category} can't be delivered`;
+    this.#trouble(from, `${what} (${code}): ${message}`, `${from} ${code}`);
   }
 
   #runEnded({ record }: Extract<WorkerEvent, { kind: 'run-ended' }>): void {
@@ -118,9 +130,9 @@ export class Narrator {
     if (error?.traceback) print(this.#terminal, indent(error.traceback));
   }
 
-  #trouble(about: string, text: string): void {
-    if (this.#troubles.get(about) === text) return;
-    this.#troubles.set(about, text);
+  #trouble(about: string, text: string, key = about): void {
+    if (this.#troubles.get(key) === text) return;
+    this.#troubles.set(key, text);
     this.#timed(this.#terminal.colors.red('✗'), `${oneLine(about)}: ${oneLine(text)}`);
   }
 

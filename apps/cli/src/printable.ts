@@ -19,6 +19,13 @@ export function indent(text: string, by = '    '): string {
     .join('\n');
 }
 
+/** JSON whose strings hold nothing that drives a terminal; parsed, it is the same. */
+export function harmlessJson(json: string): string {
+  return json.replace(UNPRINTABLE, (char) =>
+    char === '\n' ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 function escaped(char: string): string {
   const code = char.codePointAt(0) ?? 0;
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type AppName, app } from './commands/app.ts';
 import { check } from './commands/check.ts';
 import { datakitStandin } from './commands/datakit-standin.ts';
@@ -7,6 +7,7 @@ import { ls } from './commands/ls.ts';
 import { normalize } from './commands/normalize.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
+import { stateClear, stateShow } from './commands/state.ts';
 import { up } from './commands/up.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit.ts';
@@ -35,11 +36,13 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
       getErrHelpWidth: () => columns,
     })
     .showSuggestionAfterError()
+    .showHelpAfterError('Add --help to see what there is.')
     .addHelpText('after', EXIT_CODES);
   addUp(program, context, onEnd);
   addCheck(program, context, onEnd);
   addNormalize(program, context, onEnd);
   addLooking(program, context, onEnd);
+  addState(program, context, onEnd);
   addApps(program, context, onEnd);
   return program;
 }
@@ -49,7 +52,10 @@ function addUp(program: Command, context: Context, onEnd: (code: ExitCode) => vo
     .command('up')
     .description('all apps in one process, with a Redis of its own; until Ctrl-C')
     .option(...HOME)
-    .option('--datakit <url>', 'the DataKit that gets the points (default: DATAKIT_URL, else 127.0.0.1:9529)')
+    .option(
+      '--datakit <url>',
+      'the DataKit that gets the points (default: DATAKIT_URL, else that of datakit.conf, else 127.0.0.1:9529)',
+    )
     .option('--once', 'run each collector once, then end; the exit code says whether all went well')
     .addHelpText(
       'after',
@@ -79,7 +85,11 @@ function addNormalize(program: Command, context: Context, onEnd: (code: ExitCode
     .description('turn a JSON array of points on standard input into line protocol')
     .requiredOption('--category <name>', 'metric, logging, object, custom_object, keyevent, rum, …')
     .option('--precision <unit>', "unit of the points' own times: n, u, ms, s, m or h (default: guessed)")
-    .option('--integers <form>', 'send integers as "float" (as DataKit stores JSON) or "int"', 'float')
+    .addOption(
+      new Option('--integers <form>', 'send integers as floats (as DataKit stores JSON) or as they are')
+        .choices(['float', 'int'])
+        .default('float'),
+    )
     .option(...JSON_FLAG)
     .addHelpText('after', '\nExample:\n  $ pythond normalize --category metric < points.json')
     .action(async (flags) => onEnd(await normalize(context, process.stdin, flags)));
@@ -110,6 +120,29 @@ function addLooking(program: Command, context: Context, onEnd: (code: ExitCode) 
     .option(...JSON_FLAG)
     .addHelpText('after', '\nExample:\n  $ pythond run Demo')
     .action(async (collector: string, flags) => onEnd(await run(context, collector, flags)));
+}
+
+function addState(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  const state = program
+    .command('state')
+    .description('what the runs of a collector leave to its next run')
+    .addHelpText('after', '\nExamples:\n  $ pythond state show Demo\n  $ pythond state clear Demo');
+  state
+    .command('show')
+    .description('its size, when it was written, and the names that it holds')
+    .argument('<collector>', 'an id, or a part that fits one alone')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExample:\n  $ pythond state show Demo')
+    .action(async (collector: string, flags) => onEnd(await stateShow(context, collector, flags)));
+  state
+    .command('clear')
+    .description('forget it: the next run starts from the beginning')
+    .argument('<collector>', 'an id, or a part that fits one alone')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExample:\n  $ pythond state clear Demo')
+    .action(async (collector: string, flags) => onEnd(await stateClear(context, collector, flags)));
 }
 
 const APPS: Readonly<Record<AppName, string>> = {

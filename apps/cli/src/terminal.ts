@@ -1,12 +1,13 @@
 import type { Writable } from 'node:stream';
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import { harmlessJson } from './printable.ts';
 
 /** Where commands write, and what that place can show. Passed in, so that tests read what a user would see. */
 export interface Terminal {
   readonly out: Writable;
   readonly err: Writable;
-  /** Columns; 80 where the output is no terminal. */
+  /** Columns; 80 where the output is no terminal, or one that does not know. */
   readonly columns: number;
   readonly colors: ReturnType<typeof pc.createColors>;
 }
@@ -20,7 +21,7 @@ export interface TerminalOptions {
 /** Colours on a terminal only, and not where NO_COLOR is set (https://no-color.org). */
 export function createTerminal({ out, err, env }: TerminalOptions): Terminal {
   const colours = out.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
-  return { out, err, columns: out.columns ?? 80, colors: pc.createColors(colours) };
+  return { out, err, columns: out.columns || 80, colors: pc.createColors(colours) };
 }
 
 export function print(terminal: Terminal, text = ''): void {
@@ -28,7 +29,7 @@ export function print(terminal: Terminal, text = ''): void {
 }
 
 export function printJson(terminal: Terminal, value: unknown): void {
-  print(terminal, JSON.stringify(value, null, 2));
+  print(terminal, harmlessJson(JSON.stringify(value, null, 2)));
 }
 
 export interface Column {
@@ -58,7 +59,7 @@ const NO_BORDER = {
   middle: ' '.repeat(GAP),
 };
 
-/** A plain table that fits the terminal: the columns that may shrink are cut with an ellipsis. */
+/** A plain table that fits the terminal: cells of the columns that may shrink are cut in their middle. */
 export function table(
   terminal: Terminal,
   columns: readonly Column[],
@@ -72,7 +73,7 @@ export function table(
     colWidths: widths,
     colAligns: columns.map(({ align }) => align ?? 'left'),
   });
-  for (const row of rows) made.push([...row]);
+  for (const row of rows) made.push(row.map((cell, index) => cutMiddle(cell, widths[index] ?? cell.length)));
   return made
     .toString()
     .split('\n')
@@ -96,6 +97,13 @@ function columnWidths(
     excess -= cut;
     return width - cut;
   });
+}
+
+/** An id says most at its ends: the input, and the class. */
+function cutMiddle(text: string, width: number): string {
+  if (visibleLength(text) <= width || text.includes('\u001b')) return text; // the table cuts coloured ones at their end
+  const end = Math.floor((width - 1) * 0.6);
+  return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for

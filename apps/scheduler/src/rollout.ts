@@ -5,6 +5,7 @@ import {
   defaultBundleLimits,
   packBundle,
 } from '@pythond/bundles';
+import { formatInputProblem } from '@pythond/config';
 import type { BundleDigest, DiscoverJob, InputDefinition, ModuleRef } from '@pythond/jobs';
 import type { JobQueue } from '@pythond/queue';
 import type { BundleArchive, InputContent, Inputs } from '@pythond/registry';
@@ -61,6 +62,14 @@ export async function prepareInput(
   const { digest, archive } = await packBundle(collected.entries);
   const { modules, roots, problems } = collected;
   return { digest, archive, modules, roots, problems };
+}
+
+/** What is wrong with an input's files, and with which block's: a line for people. */
+export function describeBundleProblem(
+  definition: Pick<InputDefinition, 'name' | 'source'>,
+  { level, message, hint }: BundleProblem,
+): string {
+  return formatInputProblem(definition, { level, message: `${message}. ${hint}` });
 }
 
 /** How often a discovery is tried when the worker that has it dies. */

@@ -1,5 +1,5 @@
 import type { BundleLimits, BundleProblem } from '@pythond/bundles';
-import { type ConfigProblem, formatProblem, readInputs } from '@pythond/config';
+import { type ConfigProblem, formatInputProblem, formatProblem, readInputs } from '@pythond/config';
 import type { DiscoverJob, InputDefinition } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import {
@@ -15,7 +15,7 @@ import { BundleArchive, Collectors, Fleet, Inputs, type Problem } from '@pythond
 import type { Logger } from '@pythond/telemetry';
 import { takeOver } from './discoveries.ts';
 import type { SchedulerEvent } from './events.ts';
-import { rollOut } from './rollout.ts';
+import { describeBundleProblem, rollOut } from './rollout.ts';
 import { correctSchedules } from './schedules.ts';
 
 export interface SchedulerOptions {
@@ -24,7 +24,7 @@ export interface SchedulerOptions {
   readonly secretsDirs: readonly string[];
   readonly bundleLimits: Partial<BundleLimits>;
   readonly redis: RedisTarget;
-  /** Told to workers that know of no DataKit themselves; null: nothing is told. */
+  /** Told to workers that know of no DataKit themselves; null: the one of `datakit.conf`, if there is one. */
   readonly datakit: string | null;
   readonly log: Logger;
   readonly onEvent?: (event: SchedulerEvent) => void;
@@ -85,7 +85,6 @@ export class Scheduler implements Component {
       onError: (error) => this.#options.log.warn({ err: error }, 'discovered queue'),
       keep: 100,
     });
-    if (this.#options.datakit) await this.#fleet.publishDatakit(this.#options.datakit);
     await this.#readHome();
     await this.#correct();
     this.#watch.start();
@@ -107,7 +106,9 @@ export class Scheduler implements Component {
   /** Everything on disk, into Redis. One input's trouble is a problem of that input, never of the others. */
   async #readHome(): Promise<void> {
     const { home, env, secretsDirs } = this.#options;
-    const { inputs, problems } = await readInputs({ home, env, secretsDirs });
+    const { inputs, problems, datakitConf } = await readInputs({ home, env, secretsDirs });
+    const datakit = this.#options.datakit ?? datakitConf.url;
+    if (datakit) await this.#fleet.publishDatakit(datakit);
     const found = problems.map((problem) => toProblem(problem));
     const rolledOut: string[] = [];
     for (const definition of inputs) {
@@ -134,8 +135,8 @@ export class Scheduler implements Component {
       return { done: true, problems: problems.map((problem) => bundleProblem(definition, problem)) };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const problem: Problem = { level: 'error', code: 'roll-out', text: `input ${definition.key}: ${message}` };
-      return { done: false, problems: [problem] };
+      const text = formatInputProblem(definition, { level: 'error', message });
+      return { done: false, problems: [{ level: 'error', code: 'roll-out', text }] };
     }
   }
 
@@ -205,6 +206,7 @@ function toProblem(problem: ConfigProblem): Problem {
   return { level: problem.level, code: problem.code, text: formatProblem(problem) };
 }
 
-function bundleProblem({ key }: InputDefinition, { level, code, message, hint }: BundleProblem): Problem {
-  return { level, code, text: `input ${key}: ${message}. ${hint}` };
+function bundleProblem(definition: InputDefinition, problem: BundleProblem): Problem {
+  const { level, code } = problem;
+  return { level, code, text: describeBundleProblem(definition, problem) };
 }

@@ -3,11 +3,13 @@ import type { JobContext, JobEnd } from '@pythond/queue';
 import type { Claim, Leases } from '@pythond/registry';
 import type { WorkerEvent } from './events.ts';
 import type { TickRun } from './run-tick.ts';
+import type { HeldState, StateCache } from './state-cache.ts';
 
 export interface CollectDeps {
   readonly worker: string;
   readonly leases: Pick<Leases, 'claim'>;
   readonly runs: TickRun;
+  readonly states: StateCache;
   readonly emit: (event: WorkerEvent) => void;
 }
 
@@ -33,6 +35,7 @@ export class Collect {
   async process(context: JobContext): Promise<JobEnd> {
     const tick = parseTickId(context.id);
     if (!tick) return { kind: 'give-up', reason: `job ${context.id} is not a tick` };
+    const held = this.#deps.states.get(tick.scheduler);
     const claim = await this.#deps.leases.claim({
       scheduler: tick.scheduler,
       jobId: context.id,
@@ -40,6 +43,7 @@ export class Collect {
       dueMs: tick.dueMs,
       kind: tick.kind,
       knownVersion: this.#known.get(tick.scheduler)?.version ?? '',
+      knownState: held?.version ?? '',
     });
     switch (claim.kind) {
       case 'skipped':
@@ -53,6 +57,7 @@ export class Collect {
           record: this.#record(tick, claim),
           lease: claim.lease,
           again: claim.again,
+          state: this.#state(tick, claim, held),
         });
     }
   }
@@ -64,6 +69,20 @@ export class Collect {
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.set(tick.scheduler, { version: claim.version, record });
     return record;
+  }
+
+  /** What the collector's last run left; the claim brings it unless it is what is held here. */
+  #state(
+    tick: TickRef,
+    { stateVersion: version, state }: Claimed,
+    held: HeldState | undefined,
+  ): Buffer | null {
+    if (version === '') {
+      this.#deps.states.drop(tick.scheduler);
+      return null;
+    }
+    if (state) this.#deps.states.put(tick.scheduler, { version, data: state });
+    return state ?? held?.data ?? null;
   }
 
   #skipped(tick: TickRef, reason: string): JobEnd {

@@ -3,6 +3,8 @@ import type { RunRecord } from '@pythond/jobs';
 /** What a worker tells whoever started it; `up` prints it. */
 export type WorkerEvent =
   | { readonly kind: 'run-ended'; readonly record: RunRecord }
+  /** `sandbox = "none"` in its block: its collectors have all rights of the worker. */
+  | { readonly kind: 'not-confined'; readonly input: string }
   | {
       readonly kind: 'tick-skipped';
       readonly collector: string;

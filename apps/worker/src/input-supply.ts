@@ -2,6 +2,9 @@ import { type BundleCache, BundleError, type BundleLease } from '@pythond/bundle
 import { expandEnvs, formatProblem, resolveTags, type ValueProblem } from '@pythond/config';
 import type { InputRecord } from '@pythond/jobs';
 import { type HostSpec, resolveInterpreter } from '@pythond/runner';
+import type { Confinement } from '@pythond/sandbox';
+import type { ConfineRequest } from './confine-input.ts';
+import { InputUnavailableError } from './input-unavailable.ts';
 
 /** An input made ready on this worker: its bundle unpacked, its environment and interpreter resolved. */
 export interface OpenInput {
@@ -12,17 +15,6 @@ export interface OpenInput {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
-/** Why an input can't be run on this worker. `code` is stable; the message says what to do. */
-export class InputUnavailableError extends Error {
-  override readonly name = 'InputUnavailableError';
-  readonly code: string;
-
-  constructor(code: string, message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
 export interface InputSupplyOptions {
   /** The record of an input's version; null when the registry has it no more. */
   readonly record: (input: string, number: number) => Promise<InputRecord | null>;
@@ -30,6 +22,8 @@ export interface InputSupplyOptions {
   /** The worker's own environment: what `$NAME` in `envs` may expand to, by the allow-list. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly secretsDirs: readonly string[];
+  /** What the runs of an input may do here. */
+  readonly confine: (request: ConfineRequest) => Promise<Confinement>;
   /** An existing empty folder; a relative `cmd` counts from there, not from wherever the worker was started. */
   readonly cwd: string;
 }
@@ -57,7 +51,7 @@ export class InputSupply {
     this.#options = options;
   }
 
-  /** @throws InputUnavailableError, InterpreterError */
+  /** @throws InputUnavailableError, InterpreterError, SandboxProbeError */
   async open(input: string, number: number): Promise<OpenInput> {
     const key = `${number} ${input}`;
     const opened = this.#fresh(key) ?? { ready: this.#prepare(input, number), sinceMs: performance.now() };
@@ -107,14 +101,21 @@ export class InputSupply {
       environment,
       path,
       cwd,
-      input: record.name,
     });
     const lease = await this.#bundle(record);
-    const { modules, roots, policy } = record;
-    const spec: HostSpec = {
-      ...{ input: record.key, interpreter, environment, bundleRoot: lease.root, modules, roots, policy },
-    };
-    return { input: { record, tags, warnings, spec }, lease };
+    try {
+      const { modules, roots } = record;
+      const { root: bundleRoot } = lease;
+      const policy = await this.#options.confine({ record, interpreter, environment, bundleRoot });
+      const spec: HostSpec = {
+        ...{ input: record.key, interpreter, environment, bundleRoot, modules, roots, policy },
+      };
+      const odd = record.policy.sandbox === 'none' ? [...warnings, notConfined] : warnings;
+      return { input: { record, tags, warnings: odd, spec }, lease };
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
   }
 
   async #environment(record: InputRecord) {
@@ -126,8 +127,7 @@ export class InputSupply {
       secretsDirs,
     });
     const error = problems.find(({ level }) => level === 'error');
-    if (error)
-      throw new InputUnavailableError(error.code, `input '${record.name}': ${formatProblem(error)}`);
+    if (error) throw new InputUnavailableError(error.code, formatProblem(error));
     return { environment, warnings: problems.map(toWarning) };
   }
 
@@ -137,8 +137,7 @@ export class InputSupply {
       secretsDirs: this.#options.secretsDirs,
     });
     const [problem] = problems;
-    if (problem)
-      throw new InputUnavailableError(problem.code, `input '${record.name}': ${formatProblem(problem)}`);
+    if (problem) throw new InputUnavailableError(problem.code, formatProblem(problem));
     return tags;
   }
 
@@ -151,6 +150,11 @@ export class InputSupply {
     }
   }
 }
+
+const notConfined = {
+  code: 'not-confined',
+  message: 'NOT CONFINED: sandbox = "none" in its block gives it all rights of the worker',
+};
 
 function toWarning({ code, message, hint }: ValueProblem): { code: string; message: string } {
   return { code, message: hint === null ? message : `${message}; ${hint}` };

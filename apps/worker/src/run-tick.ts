@@ -1,6 +1,6 @@
 import type { CollectorRecord, RunRecord, TickRef } from '@pythond/jobs';
 import type { JobContext, JobEnd } from '@pythond/queue';
-import { LEASE_MS, type Leases } from '@pythond/registry';
+import { LEASE_MS, type Leases, stateVersionOf } from '@pythond/registry';
 import {
   causeOf,
   defaultHostLimits,
@@ -16,15 +16,20 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Outlet } from './outlet.ts';
 import { emptyEnd, outputOf, type RunFacts, recordOf, unavailableRecord } from './run-record.ts';
 import { RunReports } from './run-reports.ts';
+import type { SharedNames } from './shared-names.ts';
+import type { StateCache } from './state-cache.ts';
 
 export interface TickRunDeps {
   readonly worker: string;
+  /** What the worker gives; a block may ask for less. */
   readonly sandbox: 'strict' | 'none';
   readonly leases: Pick<Leases, 'release' | 'giveBack'>;
   readonly keeper: LeaseKeeper;
   readonly inputs: InputSupply;
   readonly hosts: Pick<HostPool, 'acquire'>;
   readonly outlet: Outlet;
+  readonly states: StateCache;
+  readonly sharedNames: SharedNames;
   readonly ownDatakit: () => string;
   readonly emit: (event: WorkerEvent) => void;
 }
@@ -35,6 +40,8 @@ export interface ClaimedTick {
   readonly record: CollectorRecord;
   readonly lease: string;
   readonly again: boolean;
+  /** What the collector's last run left to this one. */
+  readonly state: Buffer | null;
 }
 
 /** How long a tick waits for a host whose kind died lately; a longer back-off is this run's failure. */
@@ -91,15 +98,17 @@ export class TickRun {
       const points = await ran.reports.settle();
       const outcome = outcomeOf(ran.end);
       if (outcome.kind === 'killed' && outcome.reason === 'stopping') return await this.#back(claimed);
-      const facts = this.#facts(claimed, ran.startedMs);
+      const facts = { ...this.#facts(claimed, ran.startedMs), sandbox: ran.end.policy.level };
       const deliverMs = performance.now() - settledMs;
       const hint = outcome.kind === 'succeeded' ? null : causeOf(ran.end, defaultHostLimits);
-      const warnings = [...input.warnings, ...points.warnings];
-      return await this.#finish(
-        claimed,
-        recordOf(facts, ran.end, { points, deliverMs, hint, warnings }),
-        ran.end,
-      );
+      const state = stateAfter(ran.end, input);
+      const shared = state ? this.#deps.sharedNames.warnings(record.input, record.id, state) : [];
+      const warnings = [...input.warnings, ...points.warnings, ...shared];
+      return await this.#finish(claimed, recordOf(facts, ran.end, { points, deliverMs, hint, warnings }), {
+        stdout: ran.end.stdout,
+        stderr: ran.end.stderr,
+        state,
+      });
     } finally {
       host.release();
     }
@@ -123,6 +132,8 @@ export class TickRun {
       collector: record.key,
       timeoutMs: record.timeoutMs,
       leaseMs: LEASE_MS,
+      state: input.record.state ? claimed.state : null,
+      carriesState: input.record.state,
       onReport: (report) => reports.take(report),
     });
     held.attach(handle);
@@ -154,17 +165,25 @@ export class TickRun {
   async #finish(
     claimed: ClaimedTick,
     record: RunRecord,
-    end: Pick<RunEnd, 'stdout' | 'stderr'> = emptyEnd,
+    end: Pick<RunEnd, 'stdout' | 'stderr' | 'state'> = { ...emptyEnd, state: null },
   ): Promise<JobEnd> {
     const { scheduler } = claimed.tick;
+    const { state } = end;
     const kept = await this.#deps.leases.release({
       scheduler,
       lease: claimed.lease,
       record,
       output: outputOf(end),
+      state,
     });
+    if (kept && state) this.#remember(scheduler, claimed.lease, state);
     this.#deps.emit({ kind: 'run-ended', record });
     return { kind: 'done', value: kept ? record.outcome.kind : 'stale' };
+  }
+
+  #remember(scheduler: string, lease: string, data: Buffer): void {
+    if (data.length > 0) this.#deps.states.put(scheduler, { version: stateVersionOf(lease), data });
+    else this.#deps.states.drop(scheduler);
   }
 
   /** The tick as if it had not been taken: another worker, or this one after its restart, runs it. */
@@ -172,6 +191,13 @@ export class TickRun {
     await this.#deps.leases.giveBack(claimed.tick.scheduler, claimed.lease);
     return { kind: 'back' };
   }
+}
+
+/** What the run leaves to the next one: of a run that came to its end, even by raising, and of no other. */
+function stateAfter(end: RunEnd, input: OpenInput): Buffer | null {
+  const outcome = outcomeOf(end);
+  const ended = outcome.kind === 'succeeded' || (outcome.kind === 'failed' && outcome.reason === 'raised');
+  return ended && input.record.state ? end.state : null;
 }
 
 /** What the lease keeper says, passed on to a run that may not have started yet. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BundleCache, createBundleCache } from '@pythond/bundles';
@@ -7,15 +7,20 @@ import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import { Outbox } from '@pythond/outbox';
 import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
 import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases } from '@pythond/registry';
-import { createHostPool, type HostPool } from '@pythond/runner';
+import { createHostPool, type HostEvent, type HostPool, removeFolder } from '@pythond/runner';
+import type { SandboxLevel } from '@pythond/sandbox';
 import type { Logger } from '@pythond/telemetry';
 import { Collect } from './collect.ts';
+import { type ConfineRequest, confineInput } from './confine-input.ts';
 import { Delivery } from './delivery.ts';
 import { discover } from './discover.ts';
 import type { WorkerEvent } from './events.ts';
 import { InputSupply } from './input-supply.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { TickRun } from './run-tick.ts';
+import { findSandbox, type WorkerSandbox } from './sandbox.ts';
+import { SharedNames } from './shared-names.ts';
+import { StateCache } from './state-cache.ts';
 
 export interface WorkerOptions {
   /** Unique in the fleet. */
@@ -28,6 +33,8 @@ export interface WorkerOptions {
   readonly maxHosts: number;
   /** The DataKit of inputs that name none; null: what the scheduler published, else DataKit's default address. */
   readonly datakit: string | null;
+  /** `strict`: start only where runs can be confined. */
+  readonly sandbox: SandboxLevel;
   readonly cacheDir: string;
   readonly secretsDirs: readonly string[];
   /** The folder of `datakit_framework.py` and the host. */
@@ -65,6 +72,11 @@ export class Worker implements Component {
   #inputs: InputSupply | undefined;
   #bundles: BundleCache | undefined;
   #tmpDir: string | undefined;
+  #sandbox: WorkerSandbox | undefined;
+  /** Hosts that were not asked to end, by reason. */
+  readonly #hostDeaths: Record<string, number> = {};
+  readonly #states = new StateCache();
+  readonly #sharedNames = new SharedNames();
   #published: string | null = null;
   #runs = 0;
 
@@ -87,8 +99,11 @@ export class Worker implements Component {
 
   async start(): Promise<void> {
     const { cacheDir, corePath, maxHosts, env, secretsDirs, log } = this.#options;
+    this.#sandbox = await findSandbox({ wanted: this.#options.sandbox, env, corePath });
+    log[this.#sandbox.level === 'none' ? 'warn' : 'info']({ sandbox: this.#sandbox.text }, 'sandbox');
     await mkdir(cacheDir, { recursive: true, mode: 0o755 });
     this.#tmpDir = await mkdtemp(path.join(tmpdir(), 'pythond-worker-'));
+    await chmod(this.#tmpDir, 0o755); // hosts become other users, and have to get through
     const inputs = new Inputs(this.#redis);
     this.#bundles = createBundleCache({ dir: cacheDir, store: new BundleArchive(this.#redis) });
     this.#inputs = new InputSupply({
@@ -96,9 +111,10 @@ export class Worker implements Component {
       bundles: this.#bundles,
       env,
       secretsDirs,
+      confine: (request) => this.#confine(request),
       cwd: this.#tmpDir,
     });
-    const onEvent = (event: object) => log.debug(event, 'host');
+    const onEvent = (event: HostEvent) => this.#onHost(event);
     this.#hosts = createHostPool({ maxHosts, corePath, tmpDir: this.#tmpDir, onEvent });
     this.#keeper.start();
     await this.#heartbeat();
@@ -121,7 +137,7 @@ export class Worker implements Component {
       () => this.#discovered.close(),
       () => this.#redis.disconnect(),
       () => this.#blocking.disconnect(),
-      () => this.#tmpDir && rm(this.#tmpDir, { recursive: true, force: true }),
+      () => this.#tmpDir && removeFolder(this.#tmpDir),
     ]);
   }
 
@@ -132,16 +148,24 @@ export class Worker implements Component {
     const leases = new Leases(this.#redis);
     const runs = new TickRun({
       worker: name,
-      sandbox: 'none',
+      sandbox: required(this.#sandbox).level,
       leases,
       keeper: this.#keeper,
       inputs,
       hosts,
       outlet: this.#delivery,
+      states: this.#states,
+      sharedNames: this.#sharedNames,
       ownDatakit: () => this.#options.datakit ?? this.#published ?? DEFAULT_DATAKIT,
       emit: (event) => this.#emit(event),
     });
-    const collect = new Collect({ worker: name, leases, runs, emit: (event) => this.#emit(event) });
+    const collect = new Collect({
+      worker: name,
+      leases,
+      runs,
+      states: this.#states,
+      emit: (event) => this.#emit(event),
+    });
     const deps = { worker: name, inputs, hosts, discovered: this.#discovered };
     const onError = (error: Error) => log.warn({ err: error, pool }, 'queue');
     const connection = this.#blocking;
@@ -164,6 +188,22 @@ export class Worker implements Component {
     ];
   }
 
+  async #confine(request: ConfineRequest) {
+    const { level } = required(this.#sandbox);
+    const { corePath } = this.#options;
+    const confinement = await confineInput(request, { level, corePath, tmpDir: required(this.#tmpDir) });
+    if (confinement.level !== level) this.#emit({ kind: 'not-confined', input: request.record.key });
+    return confinement;
+  }
+
+  #onHost(event: HostEvent): void {
+    const { log } = this.#options;
+    if (event.kind !== 'gone' || event.death.reason === 'stopped') return log.debug(event, 'host');
+    const { reason } = event.death;
+    this.#hostDeaths[reason] = (this.#hostDeaths[reason] ?? 0) + 1;
+    log.warn(event, 'host');
+  }
+
   async #heartbeat(): Promise<void> {
     this.#published = await this.#fleet.publishedDatakit();
     const { name, version, pools, concurrency } = this.#options;
@@ -177,7 +217,8 @@ export class Worker implements Component {
       concurrency,
       running: this.#keeper.size,
       runs: this.#runs,
-      sandbox: 'none',
+      sandbox: this.#sandbox?.level ?? 'strict',
+      hostDeaths: this.#hostDeaths,
     });
   }
 
@@ -185,7 +226,8 @@ export class Worker implements Component {
     if (event.kind === 'run-ended') {
       this.#runs += 1;
       this.#logRun(event);
-    } else this.#options.log.debug(event);
+    } else if (event.kind === 'not-confined') this.#options.log.warn(event, 'NOT CONFINED');
+    else this.#options.log.debug(event);
     this.#options.onEvent?.(event);
   }
 

@@ -67,8 +67,8 @@ export function refusedRoot(key: RootKey, entry: string, path: string): BundlePr
     level: 'error',
     code: 'refused-root',
     path,
-    message: `${key} names ${shown(entry)}: that folder can't be packed as a whole`,
-    hint: 'Name the folder that holds the scripts or the files themselves.',
+    message: `${key} names ${shown(entry)}: ${shown(path)} can't be packed as a whole`,
+    hint: `Name the folder that holds the ${key === 'dirs' ? 'scripts' : 'files'}, or a single file.`,
   };
 }
 
@@ -77,7 +77,7 @@ export function notAFolder(key: RootKey, entry: string, path: string): BundlePro
     level: 'error',
     code: 'not-a-folder',
     path,
-    message: `${key} names ${shown(entry)}, which is a pipe, a socket or a device`,
+    message: `${key} names ${shown(entry)}, but ${shown(path)} is a pipe, a socket or a device`,
     hint: 'Name a folder or a file.',
   };
 }
@@ -87,7 +87,7 @@ export function notAModule(entry: string, path: string): BundleProblem {
     level: 'error',
     code: 'not-a-module',
     path,
-    message: `dirs names ${shown(entry)}, which is neither a folder nor a .py file`,
+    message: `dirs names ${shown(entry)}, but ${shown(path)} is neither a folder nor a .py file`,
     hint: 'Name the folder that holds the scripts; a file that they read goes into files.',
   };
 }

@@ -61,7 +61,7 @@ export function fileTooLarge(path: string, bytes: number, limit: number): Bundle
     code: 'file-too-large',
     path,
     message: `${shown(path)} has ${formatBytes(bytes)}, and ${formatBytes(limit)} is the limit for one file: it is not packed`,
-    hint: 'Move it out of the folder, or let the script fetch it.',
+    hint: 'Move it out of the folder, let the script fetch it, or raise bundle_file_size.',
   };
 }
 

@@ -15,7 +15,10 @@ export type TextReading =
 export function decodeConf(bytes: Buffer): TextReading {
   if (isUtf16(bytes)) return failure('encoding', 'is saved as UTF-16', 'save it as UTF-8');
   const nul = bytes.indexOf(0);
-  if (nul >= 0) return failure('encoding', `holds a NUL byte at offset ${nul} (line ${line(bytes, nul)})`);
+  if (nul >= 0) {
+    const place = `at offset ${nul} (line ${line(bytes, nul)})`;
+    return failure('encoding', `holds a NUL byte ${place}`, 'save it as plain text');
+  }
   const invalid = firstInvalidUtf8(bytes);
   if (invalid !== null) {
     const place = `at offset ${invalid} (line ${line(bytes, invalid)})`;

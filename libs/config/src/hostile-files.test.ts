@@ -24,7 +24,7 @@ async function besideGood(make: (path: string) => unknown): Promise<readonly str
 describe('a conf file that is none', () => {
   it('but a link to /dev/zero is told', async () => {
     expect(await besideGood((path) => symlink('/dev/zero', path))).toEqual([
-      'conf.d/bad.conf: the file is a device, not a regular file',
+      'conf.d/bad.conf: the file is a device, not a regular file; move it elsewhere',
     ]);
   });
 
@@ -32,30 +32,30 @@ describe('a conf file that is none', () => {
     const server = createServer();
     onTestFinished(() => void server.close());
     const texts = await besideGood((path) => new Promise<void>((done) => server.listen(path, done)));
-    expect(texts).toEqual(['conf.d/bad.conf: the file is a socket, not a regular file']);
+    expect(texts).toEqual(['conf.d/bad.conf: the file is a socket, not a regular file; move it elsewhere']);
   });
 
   it('but a link to a folder is told and not walked', async () => {
     expect(await besideGood((path) => symlink('..', path))).toEqual([
-      'conf.d/bad.conf: the file is a folder behind a link, not a file',
+      'conf.d/bad.conf: the file is a folder behind a link, not a file; remove the link, or move the folder here',
     ]);
   });
 
   it('but a link in a circle is told', async () => {
     expect(await besideGood((path) => symlink('bad.conf', path))).toEqual([
-      'conf.d/bad.conf: the file is a link that leads in a circle',
+      'conf.d/bad.conf: the file is a link that leads in a circle; remove it',
     ]);
   });
 
   it('but a link to nothing is told', async () => {
     expect(await besideGood((path) => symlink('nothing', path))).toEqual([
-      'conf.d/bad.conf: the file is a link to what does not exist',
+      'conf.d/bad.conf: the file is a link to what does not exist; remove it',
     ]);
   });
 
   it.runIf(process.platform === 'linux')('but one that the system can not read is told', async () => {
     expect(await besideGood((path) => symlink('/proc/self/mem', path))).toEqual([
-      "conf.d/bad.conf: the file can't be read: the system says EIO",
+      "conf.d/bad.conf: the file can't be read: the system says EIO; move it elsewhere",
     ]);
   });
 
@@ -87,7 +87,7 @@ describe('the text of a conf file', () => {
 
   it('larger than 1 MiB is not read', async () => {
     expect(await text(block(`# ${'x'.repeat(2 * 1024 * 1024)}`))).toEqual([
-      'conf.d/pythond.conf: the file is larger than 1 MiB and was not read',
+      'conf.d/pythond.conf: the file is larger than 1 MiB and was not read; split it, or move it elsewhere',
     ]);
   });
 
@@ -116,7 +116,7 @@ describe('the text of a conf file', () => {
 
   it('with a NUL byte is told where', async () => {
     expect(await text(bytes('# pythond\nab', [0], 'c'))).toEqual([
-      'conf.d/pythond.conf: the file holds a NUL byte at offset 12 (line 2)',
+      'conf.d/pythond.conf: the file holds a NUL byte at offset 12 (line 2); save it as plain text',
     ]);
   });
 

@@ -10,6 +10,7 @@ export {
 } from './expand-envs.ts';
 export {
   type ConfigProblem,
+  formatInputProblem,
   formatProblem,
   type ProblemCode,
   type ProblemLevel,

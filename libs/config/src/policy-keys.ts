@@ -1,5 +1,5 @@
 import { MAX_INTERVAL_MS } from '@pythond/jobs';
-import { defaultPolicy, policyLimits } from '@pythond/sandbox';
+import { defaultPolicy, policyLimits, policyTexts as texts } from '@pythond/sandbox';
 import { blockKey } from './block-key.ts';
 import { durationReader } from './duration.ts';
 import { choiceReader, distinct, integerReader, listReader, readBoolean, readText } from './readers.ts';
@@ -77,45 +77,31 @@ const readCpu: Reader<number | null> = durationReader({
 
 /** What a run may do: the keys of the sandbox, with the defaults of `@pythond/sandbox`. */
 export const policyKeys = {
-  network: flag(defaultPolicy.network, 'Outward TCP and UDP.'),
-  subprocess: flag(defaultPolicy.subprocess, 'Starting other programs.'),
-  unix_sockets: flag(defaultPolicy.unixSockets, 'Unix-domain sockets, such as `/var/run/docker.sock`.'),
-  listen: flag(defaultPolicy.listen, 'Accepting connections.'),
-  read_paths: paths("Readable besides the system's libraries and the bundle."),
-  write_paths: paths('Writable besides the private temporary folder.'),
-  memory: size(
-    'memory',
-    policyLimits.memoryBytes,
-    defaultPolicy.memoryBytes,
-    'Memory of a run, all its processes together.',
-  ),
+  network: flag(defaultPolicy.network, texts.network),
+  subprocess: flag(defaultPolicy.subprocess, texts.subprocess),
+  unix_sockets: flag(defaultPolicy.unixSockets, texts.unix_sockets),
+  listen: flag(defaultPolicy.listen, texts.listen),
+  read_paths: paths(texts.read_paths),
+  write_paths: paths(texts.write_paths),
+  memory: size('memory', policyLimits.memoryBytes, defaultPolicy.memoryBytes, texts.memory),
   cpu: blockKey({
     read: readCpu,
     fallback: null,
     type: 'seconds or duration',
     default: 'the time-out',
     where: 'block',
-    about: 'CPU time of a run.',
+    about: texts.cpu,
   }),
-  max_processes: count(
-    policyLimits.maxProcesses,
-    defaultPolicy.maxProcesses,
-    'Processes and threads of a run',
-  ),
-  max_open_files: count(policyLimits.maxOpenFiles, defaultPolicy.maxOpenFiles, 'Open files of a process'),
-  tmp_size: size(
-    'tmp_size',
-    policyLimits.tmpBytes,
-    defaultPolicy.tmpBytes,
-    'The private temporary folder of a run.',
-  ),
+  max_processes: count(policyLimits.maxProcesses, defaultPolicy.maxProcesses, texts.max_processes),
+  max_open_files: count(policyLimits.maxOpenFiles, defaultPolicy.maxOpenFiles, texts.max_open_files),
+  tmp_size: size('tmp_size', policyLimits.tmpBytes, defaultPolicy.tmpBytes, texts.tmp_size),
   user: blockKey({
     read: readUser,
     fallback: null,
     type: 'user name or uid',
     default: 'one of its own',
     where: 'block',
-    about: 'Whom the collectors run as, for files that only this user or its groups read.',
+    about: texts.user,
   }),
   env_allow: blockKey({
     read: distinct(listReader(readEnvName, 'env_allow = ["ORACLE_HOME"]')),
@@ -123,7 +109,7 @@ export const policyKeys = {
     type: 'list of names',
     default: '`[]`',
     where: 'block',
-    about: 'Variables of the worker that collectors may see besides the allow-list.',
+    about: texts.env_allow,
   }),
   sandbox: blockKey({
     read: choiceReader(['strict', 'none']),
@@ -131,6 +117,6 @@ export const policyKeys = {
     type: '`"strict"`, `"none"`',
     default: '`"strict"`',
     where: 'block',
-    about: "Confined, or with the worker's own rights.",
+    about: texts.sandbox,
   }),
 };

@@ -1,3 +1,4 @@
+import type { InputDefinition } from '@pythond/jobs';
 import { printable, quoted } from './printable.ts';
 
 export type ProblemLevel = 'error' | 'warning';
@@ -58,11 +59,21 @@ export function formatProblem(problem: ConfigProblem | ValueProblem): string {
   return `${place}${level}${block}${problem.message}${hint}`;
 }
 
-function where({ file, line }: ConfigProblem): string {
+/** The same for something that was found out later about a block: about its files, say. */
+export function formatInputProblem(
+  { name, source }: Pick<InputDefinition, 'name' | 'source'>,
+  { level, message }: { readonly level: ProblemLevel; readonly message: string },
+): string {
+  const { file, line, block } = source;
+  const warning = level === 'warning' ? 'warning: ' : '';
+  return `${where({ file, line })}: ${warning}${whichBlock({ block, name })}${message}`;
+}
+
+function where({ file, line }: Pick<ConfigProblem, 'file' | 'line'>): string {
   return `${printable(file, 400)}${line === null ? '' : `:${line}`}`;
 }
 
-function whichBlock({ block, name }: ConfigProblem): string {
+function whichBlock({ block, name }: Pick<ConfigProblem, 'block' | 'name'>): string {
   if (block === null) return '';
   return name === null ? `block ${block}: ` : `block ${block} (${quoted(name)}): `;
 }

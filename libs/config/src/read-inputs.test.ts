@@ -86,17 +86,43 @@ describe('a real-looking conf.d', () => {
 
   it('gives what the fleet takes over from datakit.conf', async () => {
     const { datakitConf } = await readHome(await makeHome(realistic));
-    expect(datakitConf.listen).toBe('0.0.0.0:9529');
+    expect(datakitConf.url).toBe('http://127.0.0.1:9529');
     expect(datakitConf.gitRepos).toMatchObject({ repo: [{ branch: 'master', enable: false }] });
   });
 });
 
 describe('datakit.conf', () => {
+  it.each([
+    ['localhost:9529', 'http://localhost:9529'],
+    [':9600', 'http://127.0.0.1:9600'],
+    ['0.0.0.0:9529', 'http://127.0.0.1:9529'],
+    ['[::]:9529', 'http://127.0.0.1:9529'],
+    ['[::1]:9529', 'http://[::1]:9529'],
+    ['10.0.0.5:9529', 'http://10.0.0.5:9529'],
+  ])('that listens on %s is reached at %s', async (listen, url) => {
+    const home = await makeHome({ 'conf.d/datakit.conf': `[http_api]\n  listen = "${listen}"\n` });
+    const { datakitConf, texts } = await readHome(home);
+    expect(datakitConf.url).toBe(url);
+    expect(texts).toEqual([]);
+  });
+
+  it.each(['"/var/run/datakit.sock"', '"localhost"', '"a:b@c:9529"', '9529', '""'])(
+    'that listens on %s is warned of and not used',
+    async (listen) => {
+      const home = await makeHome({ 'conf.d/datakit.conf': `[http_api]\n  listen = ${listen}\n` });
+      const { datakitConf, texts } = await readHome(home);
+      expect(datakitConf.url).toBeNull();
+      expect(texts).toEqual([
+        'conf.d/datakit.conf: warning: http_api.listen is no host and port, and is not used; name the DataKit with DATAKIT_URL, for example http://127.0.0.1:9529',
+      ]);
+    },
+  );
+
   it('that is broken is warned of, and the inputs are read all the same', async () => {
     const home = await makeHome({ 'conf.d/datakit.conf': 'a = = 1\n', 'conf.d/p.conf': block() });
     const { inputs, texts, datakitConf } = await readHome(home);
     expect(inputs).toHaveLength(1);
-    expect(datakitConf).toEqual({ listen: null, gitRepos: null });
+    expect(datakitConf).toEqual({ url: null, gitRepos: null });
     expect(texts).toEqual([
       'conf.d/datakit.conf:1: warning: the file is not valid TOML here: invalid value; its http_api.listen and [git_repos] are not used',
     ]);

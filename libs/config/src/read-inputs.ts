@@ -51,7 +51,7 @@ export async function readInputs(options: ReadInputsOptions): Promise<Inputs> {
   return {
     inputs,
     problems: [...walkProblems, ...(datakit?.problems ?? []), ...reader.problems, ...problems],
-    datakitConf: datakit?.conf ?? { listen: null, gitRepos: null },
+    datakitConf: datakit?.conf ?? { url: null, gitRepos: null },
     files: walk.files.map((path) => reader.shown(path)),
   };
 }

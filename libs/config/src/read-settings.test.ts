@@ -29,7 +29,13 @@ describe('the settings', () => {
       ...{ dataDir: `${home}/.pythond`, cacheDir: `${home}/.pythond/cache` },
       secretsDirs: ['/run/secrets', `${home}/secrets`],
       workerName: expect.stringMatching(/^[A-Za-z0-9._-]+$/),
-      ...{ pools: ['default'], late: 'dead-letter', outboxBytes: 1024 ** 3, discoverTimeoutMs: 60_000 },
+      ...{
+        pools: ['default'],
+        sandbox: 'strict',
+        late: 'dead-letter',
+        outboxBytes: 1024 ** 3,
+        discoverTimeoutMs: 60_000,
+      },
       bundleLimits: { maxBytes: 64 * 1024 ** 2, maxFileBytes: 32 * 1024 ** 2, maxFiles: 10_000 },
       gitRepos: null,
     });
@@ -95,7 +101,7 @@ describe('the settings', () => {
   });
 
   it('are used although a key is not known, which is told with the nearest one', async () => {
-    const { settings, texts } = await read('redis = 1\ndatakit_ulr = "x"\n[sandbox]\na = 1\n', {
+    const { settings, texts } = await read('redis = 1\ndatakit_ulr = "x"\n[sandboxes]\na = 1\n', {
       PYTHOND_CONCURENCY: '3',
       PYTHOND_SOMETHING_ELSE: '1',
     });
@@ -103,7 +109,7 @@ describe('the settings', () => {
     expect(texts).toEqual([
       "pythond.toml:1: warning: the key 'redis' is not known and is ignored; remove it",
       "pythond.toml:2: warning: the key 'datakit_ulr' is not known and is ignored; did you mean datakit_url?",
-      "pythond.toml:3: warning: the key 'sandbox' is not known and is ignored; remove it",
+      "pythond.toml:3: warning: the key 'sandboxes' is not known and is ignored; did you mean sandbox?",
       "environment: warning: the key 'PYTHOND_CONCURENCY' is not known and is ignored; did you mean PYTHOND_CONCURRENCY?",
     ]);
   });
@@ -126,9 +132,12 @@ describe('the settings', () => {
 
   it.each([
     ['a = = 1', 'pythond.toml:1: the file is not valid TOML here: invalid value'],
-    ['a = "\0"', 'pythond.toml: the file holds a NUL byte at offset 5 (line 1)'],
+    ['a = "\0"', 'pythond.toml: the file holds a NUL byte at offset 5 (line 1); save it as plain text'],
     [`a = ${'['.repeat(10_000)}`, 'pythond.toml: the file is nested deeper than 64'],
-    [`# ${'x'.repeat(2_000_000)}`, 'pythond.toml: the file is larger than 1 MiB and was not read'],
+    [
+      `# ${'x'.repeat(2_000_000)}`,
+      'pythond.toml: the file is larger than 1 MiB and was not read; split it, or move it elsewhere',
+    ],
   ])('are none when pythond.toml is broken', async (toml, text) => {
     expect(await read(toml)).toMatchObject({ settings: null, texts: [text] });
   });

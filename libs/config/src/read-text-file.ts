@@ -28,7 +28,7 @@ export async function readTextFile(
 async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
-    (error: unknown) => errorCode(error) !== 'ENOENT',
+    (error: unknown) => !['ENOENT', 'ENOTDIR'].includes(errorCode(error)),
   );
 }
 
@@ -51,8 +51,14 @@ async function readBytes(path: string): Promise<Bytes> {
 }
 
 function refuse(stats: BigIntStats): Bytes | null {
-  if (stats.isDirectory()) return failure('not-a-file', 'is a folder behind a link, not a file');
-  if (!stats.isFile()) return failure('not-a-file', `is a ${kindOf(stats)}, not a regular file`);
+  if (stats.isDirectory())
+    return failure(
+      'not-a-file',
+      'is a folder behind a link, not a file',
+      'remove the link, or move the folder here',
+    );
+  if (!stats.isFile())
+    return failure('not-a-file', `is a ${kindOf(stats)}, not a regular file`, 'move it elsewhere');
   if (stats.size > BigInt(MAX_CONF_BYTES)) return tooBig();
   return null;
 }
@@ -82,15 +88,16 @@ function kindOf(stats: BigIntStats): string {
 }
 
 function tooBig(): Bytes {
-  return failure('too-big', `is larger than ${MAX_CONF_BYTES / 1024 / 1024} MiB and was not read`);
+  const most = `${MAX_CONF_BYTES / 1024 / 1024} MiB`;
+  return failure('too-big', `is larger than ${most} and was not read`, 'split it, or move it elsewhere');
 }
 
 function unreadable(error: unknown): Bytes {
   const code = errorCode(error);
-  if (code === 'ELOOP') return failure('unreadable', 'is a link that leads in a circle');
-  if (code === 'ENOENT') return failure('unreadable', 'is a link to what does not exist');
+  if (code === 'ELOOP') return failure('unreadable', 'is a link that leads in a circle', 'remove it');
+  if (code === 'ENOENT') return failure('unreadable', 'is a link to what does not exist', 'remove it');
   if (code === 'EACCES' || code === 'EPERM') {
     return failure('unreadable', 'may not be read by this user', 'give it read permission');
   }
-  return failure('unreadable', `can't be read: the system says ${code}`);
+  return failure('unreadable', `can't be read: the system says ${code}`, 'move it elsewhere');
 }

@@ -20,6 +20,8 @@ export interface SettingKey<T> {
   readonly fallback: T;
   /** Its variable, where it is not `PYTHOND_` and its name. */
   readonly env?: string;
+  /** Its flag, where that is not its name. */
+  readonly flag?: string;
   /** The columns of `docs/configuration.md`, in Markdown. */
   readonly type: string;
   readonly default: string;
@@ -66,9 +68,9 @@ export const settingKeys = {
   datakitUrl: setting({
     read: orNull(readOrigin),
     fallback: null,
-    env: 'DATAKIT_URL',
+    ...{ env: 'DATAKIT_URL', flag: '--datakit' },
     type: 'URL',
-    default: "none: the scheduler's, else `http://127.0.0.1:9529`",
+    default: 'none: that of `datakit.conf` or of the scheduler, else `http://127.0.0.1:9529`',
     about: 'The DataKit that gets the points: `http://host:port` or `https://host:port`, nothing after it.',
     secret: true,
   }),
@@ -116,6 +118,13 @@ export const settingKeys = {
     ...{ fallback: ['default'] as readonly string[], type: 'list of strings', default: '`["default"]`' },
     ...{ about: 'The pools that a worker serves.', text: { separator: ',' } },
   }),
+  sandbox: setting({
+    read: choiceReader(['strict', 'none']),
+    fallback: 'strict' as const,
+    ...{ type: '`"strict"`, `"none"`', default: '`"strict"`; on macOS `"none"`' },
+    about:
+      'What a worker has to be able to give: `"strict"` refuses to start where it can\'t. `"none"` confines nothing.',
+  }),
   late: setting({
     read: choiceReader(['dead-letter', 'send']),
     ...{ fallback: 'dead-letter' as const, type: '`"dead-letter"`, `"send"`', default: '`"dead-letter"`' },
@@ -151,7 +160,8 @@ export function envName(name: SettingName): string {
   return key.env ?? `PYTHOND_${tomlName(name).toUpperCase()}`;
 }
 
-/** `datakitUrl` is `--datakit-url` in messages about flags. */
+/** `hosts` is `--hosts` in messages about flags. */
 export function flagName(name: SettingName): string {
-  return `--${tomlName(name).replaceAll('_', '-')}`;
+  const key: SettingKey<unknown> = settingKeys[name];
+  return key.flag ?? `--${tomlName(name).replaceAll('_', '-')}`;
 }

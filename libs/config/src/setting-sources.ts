@@ -22,7 +22,7 @@ export interface SourcedValue {
   readonly value: unknown;
   readonly file: string;
   readonly line: number | null;
-  /** The setting as its source spells it: `datakit_url`, `DATAKIT_URL`, `--datakit-url`. */
+  /** The setting as its source spells it: `datakit_url`, `DATAKIT_URL`, `--datakit`. */
   readonly key: string;
   readonly from: 'flag' | 'environment' | 'file';
 }

@@ -20,6 +20,7 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
       'memory',
       'cpu',
       'tmp',
+      'processes',
     ]),
   }),
   z.object({ kind: z.literal('skipped'), reason: z.enum(['overlap', 'paused', 'gone', 'expired']) }),

@@ -65,7 +65,17 @@ function parseRedisUrl(text: string): URL {
 }
 
 function readPasswordFile({ passwordFile }: RedisTarget): string | undefined {
-  return passwordFile ? readFileSync(passwordFile, 'utf8').trim() : undefined;
+  if (!passwordFile) return undefined;
+  try {
+    return readFileSync(passwordFile, 'utf8').trim();
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? cause.code : cause;
+    throw new QueueError(
+      'redis-password-file',
+      `The file with the password of the Redis, ${passwordFile}, can't be read (${why}). Correct PYTHOND_REDIS_PASSWORD_FILE (redis_password_file in pythond.toml), or let this user read it.`,
+      { cause },
+    );
+  }
 }
 
 /** Where a target is, for messages: without user, password and query. */
@@ -132,7 +142,7 @@ function explain(error: unknown, where: string): QueueError {
   if (/WRONGPASS|NOAUTH|invalid password|NOPERM/i.test(message)) {
     return new QueueError(
       'redis-refused',
-      `Redis at ${where} refused the login (${message}). Check the user and password in REDIS_URL or the file that REDIS_PASSWORD_FILE names.`,
+      `Redis at ${where} refused the login (${message}). Check the user and password in REDIS_URL or the file that PYTHOND_REDIS_PASSWORD_FILE names.`,
       { cause: error },
     );
   }

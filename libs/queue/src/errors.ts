@@ -1,4 +1,9 @@
-export type QueueErrorCode = 'redis-unreachable' | 'redis-refused' | 'redis-url' | 'redis-too-old';
+export type QueueErrorCode =
+  | 'redis-unreachable'
+  | 'redis-refused'
+  | 'redis-url'
+  | 'redis-password-file'
+  | 'redis-too-old';
 
 /** Redis can't be used: which one (never with its password), why, and what to do. */
 export class QueueError extends Error {

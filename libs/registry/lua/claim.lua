@@ -1,9 +1,11 @@
 -- A worker took the job of a tick: may it run?
 --
--- KEYS  1 collector (hash)  2 lease (string)
+-- KEYS  1 collector (hash)  2 lease (string)  3 state (hash: version, data)
 -- ARGV  1 job id  2 worker  3 due (ms)  4 kind: grid | first | manual  5 lease (ms)  6 version that the worker knows
+--       7 version of the state that it holds
 -- Gives {verdict, …}:
---   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it}
+--   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it,
+--    version of the state or '' when there is none, the state or '' when the worker holds it}
 --   {'skipped', 'overlap' | 'paused' | 'gone', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --
@@ -65,4 +67,6 @@ local value = fence .. '|' .. job .. '|' .. worker
 redis.call('SET', lease, value, 'PX', ttl)
 local record = ''
 if version ~= known then record = redis.call('HGET', collector, 'record') end
-return {'claimed', value, again and 'again' or 'first-try', version, record}
+local stateVersion, state = redis.call('HGET', KEYS[3], 'version') or '', ''
+if stateVersion ~= '' and stateVersion ~= ARGV[7] then state = redis.call('HGET', KEYS[3], 'data') end
+return {'claimed', value, again and 'again' or 'first-try', version, record, stateVersion, state}

@@ -1,8 +1,11 @@
--- A run is over and its points are safe: give the lease back and write the history, in one step.
+-- A run is over and its points are safe: give the lease back, write the history and the state that the run left, in one
+-- step.
 --
 -- KEYS  1 collector (hash)  2 lease (string)  3 runs (list, newest first)  4 outputs (list, newest first)
+--       5 state (hash)
 -- ARGV  1 lease value  2 outcome kind  3 run record (JSON)  4 output (JSON) or ''  5 runs kept  6 outputs kept
---       7 ended (ms)  8 run (ms)
+--       7 ended (ms)  8 run (ms)  9 'keep' | 'set' | 'forget': the state  10 version of the state  11 the state
+--       12 how long the state of a collector that is gone is kept (ms)
 -- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but that count.
 
 local collector, lease = KEYS[1], KEYS[2]
@@ -18,5 +21,12 @@ redis.call('LTRIM', KEYS[3], 0, ARGV[5] - 1)
 if ARGV[4] ~= '' then
   redis.call('LPUSH', KEYS[4], ARGV[4])
   redis.call('LTRIM', KEYS[4], 0, ARGV[6] - 1)
+end
+if ARGV[9] == 'set' then
+  redis.call('HSET', KEYS[5], 'version', ARGV[10], 'at', ARGV[7], 'data', ARGV[11])
+  -- registering the collector again makes it lasting
+  if redis.call('HEXISTS', collector, 'version') == 0 then redis.call('PEXPIRE', KEYS[5], ARGV[12]) end
+elseif ARGV[9] == 'forget' then
+  redis.call('DEL', KEYS[5])
 end
 return 1

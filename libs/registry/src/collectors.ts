@@ -9,6 +9,10 @@ import {
 } from '@pythond/jobs';
 import type { Redis } from '@pythond/queue';
 import { keys } from './keys.ts';
+import { STATE_OF_GONE_MS } from './states.ts';
+
+/** Commands that registering a record takes. */
+const COMMANDS_EACH = 4;
 
 /** A collector with what Redis has counted for it since it was registered. */
 export interface CollectorView {
@@ -43,17 +47,19 @@ export class Collectors {
         every: record.everyMs,
         paused: record.paused ? '1' : '0',
       });
+      pipeline.persist(keys.state(schedulerId(record.id)));
     }
     const replies = (await pipeline.exec()) ?? [];
-    return records.filter((_, index) => replies[index * 3]?.[1] === 1).map((record) => record.id);
+    return records.filter((_, index) => replies[index * COMMANDS_EACH]?.[1] === 1).map((record) => record.id);
   }
 
-  /** Ends collectors: a tick that is queued already finds nothing to run. Their history stays. */
+  /** Ends collectors: a tick that is queued already finds nothing to run. Their history stays, and their state for a while. */
   async remove(ids: readonly CollectorId[]): Promise<void> {
     const pipeline = this.#redis.pipeline();
     for (const id of ids) {
       pipeline.srem(keys.collectors, id);
       pipeline.hdel(keys.collector(schedulerId(id)), 'record', 'version', 'paused', 'seen');
+      pipeline.pexpire(keys.state(schedulerId(id)), STATE_OF_GONE_MS);
     }
     await pipeline.exec();
   }

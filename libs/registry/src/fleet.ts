@@ -17,6 +17,8 @@ const workerViewSchema = z.object({
   running: z.number(),
   runs: z.number(),
   sandbox: z.enum(['strict', 'none']),
+  /** Python hosts that had to be killed or died, by reason; workers of earlier versions do not say. */
+  hostDeaths: z.record(z.string(), z.number()).optional(),
 });
 export type WorkerView = z.infer<typeof workerViewSchema>;
 

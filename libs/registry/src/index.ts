@@ -10,4 +10,6 @@ export {
   LEASE_RENEW_MS,
   Leases,
   type Release,
+  stateVersionOf,
 } from './leases.ts';
+export { namesIn, type StateNames, States, type StateView } from './states.ts';

@@ -6,6 +6,7 @@ export const keys = {
   input: (input: string) => key('input', input),
   collectors: key('collectors'),
   collector: (scheduler: string) => key('collector', scheduler),
+  state: (scheduler: string) => key('state', scheduler),
   lease: (scheduler: string) => key('lease', scheduler),
   runs: (scheduler: string) => key('runs', scheduler),
   outputs: (scheduler: string) => key('outputs', scheduler),

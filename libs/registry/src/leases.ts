@@ -1,6 +1,7 @@
 import type { RunRecord } from '@pythond/jobs';
 import { type Redis, Script } from '@pythond/queue';
 import { keys } from './keys.ts';
+import { STATE_OF_GONE_MS } from './states.ts';
 
 /** How long a run may go on after the last renewal that reached Redis. Renewed at a third. */
 export const LEASE_MS = 15_000;
@@ -18,6 +19,8 @@ export interface ClaimRequest {
   readonly kind: 'grid' | 'first' | 'manual';
   /** The version of the collector's record that the worker holds; '' for none. */
   readonly knownVersion: string;
+  /** The version of the collector's state that the worker holds; '' for none. */
+  readonly knownState?: string;
 }
 
 export type Claim =
@@ -30,6 +33,10 @@ export type Claim =
       readonly version: string;
       /** The collector's record as JSON, when `knownVersion` is not the newest. */
       readonly record: string | null;
+      /** What its runs have left: the version, '' for nothing. */
+      readonly stateVersion: string;
+      /** The bytes, when there are any and `knownState` is not their version. */
+      readonly state: Buffer | null;
     }
   | { readonly kind: 'skipped'; readonly reason: 'overlap' | 'paused' | 'gone'; readonly holder: string }
   | { readonly kind: 'lost' };
@@ -40,6 +47,8 @@ export interface Release {
   readonly record: RunRecord;
   /** The long form of what the run printed, when the record holds a short one. */
   readonly output: { readonly stdout: string; readonly stderr: string } | null;
+  /** What the run leaves to the next one: null leaves what there is, empty takes it away. */
+  readonly state?: Buffer | null;
 }
 
 const claimScript = new Script(new URL('../lua/claim.lua', import.meta.url));
@@ -61,19 +70,26 @@ export class Leases {
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
-    const reply = (await claimScript.run(
+    const { scheduler, jobId, worker, dueMs, kind, knownVersion, knownState = '' } = request;
+    const reply = (await claimScript.runBuffer(
       this.#redis,
-      [keys.collector(request.scheduler), keys.lease(request.scheduler)],
-      [request.jobId, request.worker, request.dueMs, request.kind, LEASE_MS, request.knownVersion],
-    )) as string[];
+      [keys.collector(scheduler), keys.lease(scheduler), keys.state(scheduler)],
+      [jobId, worker, dueMs, kind, LEASE_MS, knownVersion, knownState],
+    )) as Buffer[];
     return parseClaim(reply);
   }
 
   /** @returns false when the lease was lost: nothing was written */
-  async release({ scheduler, lease, record, output }: Release): Promise<boolean> {
+  async release({ scheduler, lease, record, output, state = null }: Release): Promise<boolean> {
     const reply = await releaseScript.run(
       this.#redis,
-      [keys.collector(scheduler), keys.lease(scheduler), keys.runs(scheduler), keys.outputs(scheduler)],
+      [
+        keys.collector(scheduler),
+        keys.lease(scheduler),
+        keys.runs(scheduler),
+        keys.outputs(scheduler),
+        keys.state(scheduler),
+      ],
       [
         lease,
         record.outcome.kind,
@@ -83,6 +99,7 @@ export class Leases {
         OUTPUTS_KEPT,
         record.endedMs,
         Math.round(record.phases.runMs),
+        ...stateArgs(lease, state),
       ],
     );
     return reply === 1;
@@ -104,18 +121,32 @@ export class Leases {
   }
 }
 
-function parseClaim(reply: readonly string[]): Claim {
-  switch (reply[0]) {
+/** The version that the state gets which is committed with this lease: its fence, which no other has. */
+export function stateVersionOf(lease: string): string {
+  return lease.slice(0, lease.indexOf('|'));
+}
+
+function stateArgs(lease: string, state: Buffer | null) {
+  if (!state) return ['keep', '', '', 0];
+  const what = state.length > 0 ? 'set' : 'forget';
+  return [what, stateVersionOf(lease), state, STATE_OF_GONE_MS];
+}
+
+function parseClaim(reply: readonly Buffer[]): Claim {
+  const text = (index: number) => reply[index]?.toString() ?? '';
+  switch (text(0)) {
     case 'claimed':
       return {
         kind: 'claimed',
-        lease: reply[1] ?? '',
-        again: reply[2] === 'again',
-        version: reply[3] ?? '',
-        record: reply[4] || null,
+        lease: text(1),
+        again: text(2) === 'again',
+        version: text(3),
+        record: text(4) || null,
+        stateVersion: text(5),
+        state: reply[6]?.length ? reply[6] : null,
       };
     case 'skipped':
-      return { kind: 'skipped', reason: reply[1] as 'overlap' | 'paused' | 'gone', holder: reply[2] ?? '' };
+      return { kind: 'skipped', reason: text(1) as 'overlap' | 'paused' | 'gone', holder: text(2) };
     default:
       return { kind: 'lost' };
   }

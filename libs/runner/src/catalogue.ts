@@ -1,3 +1,4 @@
+import { refusalHints, refusalSchema } from '@pythond/sandbox';
 import { z } from 'zod';
 import { codeAndMessage, count, measure, name, text } from './schema-parts.ts';
 
@@ -18,16 +19,23 @@ const collectorSchema = z.object({
   warnings: z.array(codeAndMessage).max(100),
 });
 
-const failureSchema = z.object({
-  module: name(IDENTIFIER_CHARS),
-  dir: name(PATH_CHARS),
-  file: name(PATH_CHARS).nullable(),
-  class: name(IDENTIFIER_CHARS).nullable(),
-  type: text(256),
-  message: text(16_384),
-  traceback: text(65_536),
-  hint: text(4_096).nullable(),
-});
+const failureSchema = z
+  .object({
+    module: name(IDENTIFIER_CHARS),
+    dir: name(PATH_CHARS),
+    file: name(PATH_CHARS).nullable(),
+    class: name(IDENTIFIER_CHARS).nullable(),
+    type: text(256),
+    message: text(16_384),
+    traceback: text(65_536),
+    hint: text(4_096).nullable(),
+    /** What the sandbox refused it: told as a hint. Older hosts do not say. */
+    refused: z.array(refusalSchema).max(100).nullish(),
+  })
+  .transform(({ refused, hint, ...failure }) => {
+    const hints = [...(hint === null ? [] : [hint]), ...refusalHints(refused ?? [])];
+    return { ...failure, hint: hints.join('; ') || null };
+  });
 
 /**
  * The payload of `ready`: what a host found in the modules it was told to import. Its `collectors` and `failures`

@@ -85,3 +85,12 @@ export class HostPoolStoppedError extends Error {
     this.name = 'HostPoolStoppedError';
   }
 }
+
+/** It is not known what can be confined here. The message says what the interpreter answered instead. */
+export class SandboxProbeError extends Error {
+  readonly code = 'sandbox-probe';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SandboxProbeError';
+  }
+}

@@ -1,5 +1,6 @@
 import { FrameError } from './errors.ts';
 import { HEADER_BYTES, LENGTH_BYTES, MAX_FRAME_BYTES } from './frames.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
 
 const SMALLEST_HOLD = 4096;
 
@@ -25,8 +26,8 @@ export interface HoldBudget {
  * {@link FrameError}, its own or the sink's, the stream is broken: the decoder must not be given more.
  */
 export class FrameDecoder {
-  #held: Buffer = EMPTY;
   #have = 0;
+  readonly #held = new GrowingBuffer();
   readonly #limits: FrameLimits;
   readonly #budget: HoldBudget;
 
@@ -52,8 +53,8 @@ export class FrameDecoder {
 
   /** Lets go of what is held. */
   release(): void {
-    this.#budget.held -= this.#held.length;
-    this.#held = EMPTY;
+    this.#budget.held -= this.#held.bytes.length;
+    this.#held.free();
     this.#have = 0;
   }
 
@@ -73,10 +74,10 @@ export class FrameDecoder {
     let at = from;
     if (this.#have < HEADER_BYTES) {
       at = this.#take(chunk, at, HEADER_BYTES);
-      if (this.#have >= LENGTH_BYTES) checkLength(this.#held.readUInt32BE(0), MAX_FRAME_BYTES);
+      if (this.#have >= LENGTH_BYTES) checkLength(this.#held.bytes.readUInt32BE(0), MAX_FRAME_BYTES);
       if (this.#have < HEADER_BYTES) return at;
     }
-    const size = this.#size(this.#held, 0);
+    const size = this.#size(this.#held.bytes, 0);
     at = this.#take(chunk, at, size);
     if (this.#have === size) this.#emit(size, sink);
     return at;
@@ -85,29 +86,28 @@ export class FrameDecoder {
   #take(chunk: Buffer, from: number, upTo: number): number {
     const end = Math.min(chunk.length, from + upTo - this.#have);
     const have = this.#have + end - from;
-    if (have > this.#held.length) this.#grow(have, upTo);
-    chunk.copy(this.#held, this.#have, from, end);
+    if (have > this.#held.bytes.length) this.#grow(have, upTo);
+    chunk.copy(this.#held.bytes, this.#have, from, end);
     this.#have = have;
     return end;
   }
 
   #grow(least: number, most: number): void {
-    const length = Math.max(least, Math.min(2 * this.#held.length, most), SMALLEST_HOLD);
-    this.#budget.held += length - this.#held.length;
-    if (this.#budget.held > this.#budget.max) {
-      this.#budget.held -= length - this.#held.length;
+    const now = this.#held.bytes.length;
+    const length = Math.max(least, Math.min(2 * now, most), SMALLEST_HOLD);
+    const more = length - now;
+    if (this.#budget.held + more > this.#budget.max) {
       throw new FrameError(
         'too-much-unfinished',
         `unfinished frames take more than ${this.#budget.max} bytes together`,
       );
     }
-    const grown = Buffer.allocUnsafeSlow(length);
-    this.#held.copy(grown, 0, 0, this.#have);
-    this.#held = grown;
+    this.#budget.held += more;
+    this.#held.grow(length, most);
   }
 
   #emit(size: number, sink: FrameSink): void {
-    const frame = this.#held;
+    const frame = this.#held.bytes;
     this.#have = 0;
     try {
       sink.onFrame(frame[LENGTH_BYTES] ?? 0, frame.subarray(HEADER_BYTES, size));
@@ -136,5 +136,3 @@ function checkLength(length: number, limit: number): void {
     throw new FrameError('too-long', `a frame of ${length} bytes, where ${limit} is the most`);
   }
 }
-
-const EMPTY: Buffer = Buffer.alloc(0);

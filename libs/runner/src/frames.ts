@@ -8,6 +8,7 @@ export const frameType = {
   renew: 0x03,
   cancel: 0x04,
   stop: 0x05,
+  state: 0x06,
   ready: 0x11,
   started: 0x12,
   result: 0x13,
@@ -19,7 +20,11 @@ export const frameType = {
   warning: 0x23,
   raw: 0x24,
   finished: 0x25,
+  newState: 0x26,
 } as const;
+
+/** What a run may leave to the next one; it is kept well within a frame. */
+export const MAX_STATE_BYTES = 1024 * 1024;
 
 /** N of a frame counts its type byte. */
 export const MAX_FRAME_BYTES = 17 * 1024 * 1024;
@@ -33,6 +38,14 @@ export function encodeFrame(type: number, payload: Uint8Array): Buffer {
   frame[LENGTH_BYTES] = type;
   frame.set(payload, HEADER_BYTES);
   return frame;
+}
+
+/** What a run starts from; goes directly before its `run` frame. */
+export function encodeStateFrame(run: number, state: Uint8Array): Buffer {
+  const payload = Buffer.allocUnsafe(4 + state.length);
+  payload.writeUInt32BE(run, 0);
+  payload.set(state, 4);
+  return encodeFrame(frameType.state, payload);
 }
 
 export function encodeJsonFrame(type: number, value: object): Buffer {

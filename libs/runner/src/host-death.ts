@@ -5,6 +5,7 @@
  * - `import-timeout`: it was not ready in time.
  * - `overdue`: a run outlived its time-out, lease or cancellation, and the host did nothing about it.
  * - `silent`: it neither started nor refused a run, or does not read what it is sent.
+ * - `memory`, `tmp`, `cpu`, `processes`: what is not any run's used more than one run may.
  * - `frame`: it broke the protocol.
  * - `fatal`: it said that it can't go on.
  * - `exited`: it ended by itself, or someone killed it.
@@ -15,6 +16,10 @@ export type DeathReason =
   | 'import-timeout'
   | 'overdue'
   | 'silent'
+  | 'memory'
+  | 'tmp'
+  | 'cpu'
+  | 'processes'
   | 'frame'
   | 'fatal'
   | 'exited'

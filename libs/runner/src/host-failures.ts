@@ -1,9 +1,9 @@
+import { fullJitter } from '@pythond/lifecycle';
 import { HostDiedError, HostUnavailableError } from './errors.ts';
 import type { HostDeath } from './host-death.ts';
 
 const BASE_MS = 500;
 const CAP_MS = 30_000;
-const MAX_DOUBLINGS = 10;
 /** A host that was up for so long has shown that it can; its death counts as a first one. */
 const PROVEN_MS = 60_000;
 const MAX_KEYS = 10_000;
@@ -28,7 +28,7 @@ export class HostFailures {
   /** A host of this key died without being asked to, `upMs` after it had become ready. */
   note(key: string, death: HostDeath, upMs: number): void {
     const count = upMs > PROVEN_MS ? 1 : (this.#byKey.get(key)?.count ?? 0) + 1;
-    const waitMs = this.#random() * Math.min(CAP_MS, BASE_MS * 2 ** Math.min(count - 1, MAX_DOUBLINGS));
+    const waitMs = fullJitter({ baseMs: BASE_MS, capMs: CAP_MS, attempt: count, random: this.#random });
     this.#byKey.delete(key); // so that the map stays ordered by the last failure
     this.#byKey.set(key, { count, untilMs: this.#now() + waitMs, death });
     const oldest = this.#byKey.keys().next().value;

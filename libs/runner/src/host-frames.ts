@@ -8,7 +8,16 @@ import { parseObject } from './json-text.ts';
 import type { HostLimits } from './limits.ts';
 import { count, measure, name, nanoseconds, text, u32 } from './schema-parts.ts';
 
-const startedSchema = z.object({ run: u32, pid: count, startedAtNs: nanoseconds });
+const startedSchema = z.object({
+  run: u32,
+  pid: count,
+  startedAtNs: nanoseconds,
+  /** The name of its temporary folder below the host's `tmpRoot`; older hosts do not say. */
+  tmp: z
+    .string()
+    .regex(/^run-\d{1,9}$/)
+    .nullish(),
+});
 
 export const endCauses = ['exited', 'timed-out', 'cancelled', 'lease', 'result-limit', 'refused'] as const;
 

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { FrameError } from './errors.ts';
 import { FrameDecoder, type FrameLimits, type FrameSink, type HoldBudget } from './frame-decoder.ts';
-import { encodeJsonFrame } from './frames.ts';
+import { encodeJsonFrame, encodeStateFrame } from './frames.ts';
 
-/** A host that leaves so much unread does not read. */
+/** A host that leaves so much unread does not read; states, of up to a MiB each, are not counted. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
 export interface HostLinkEvents extends FrameSink {
@@ -21,6 +21,7 @@ export class HostLink {
   readonly #decoder: FrameDecoder;
   readonly #events: HostLinkEvents;
   #closed = false;
+  #unreadState = 0;
 
   constructor(socket: Socket, limits: FrameLimits, budget: HoldBudget, events: HostLinkEvents) {
     this.#socket = socket;
@@ -35,7 +36,17 @@ export class HostLink {
   send(type: number, value: object): void {
     if (this.#closed || this.#socket.destroyed) return;
     this.#socket.write(encodeJsonFrame(type, value));
-    if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.#events.onStuck();
+    if (this.#socket.writableLength - this.#unreadState > MAX_UNREAD_BYTES) this.#events.onStuck();
+  }
+
+  /** What the run that is asked for next starts from. */
+  sendState(run: number, state: Buffer): void {
+    if (this.#closed || this.#socket.destroyed) return;
+    const frame = encodeStateFrame(run, state);
+    this.#unreadState += frame.length;
+    this.#socket.write(frame, () => {
+      this.#unreadState -= frame.length;
+    });
   }
 
   close(): void {

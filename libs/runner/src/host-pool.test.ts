@@ -1,4 +1,4 @@
-import { defaultPolicy } from '@pythond/sandbox';
+import { unconfined } from '@pythond/sandbox';
 import { describe, expect, it } from 'vitest';
 import type { Catalogue } from './catalogue.ts';
 import { HostDiedError } from './errors.ts';
@@ -83,7 +83,7 @@ function spec(name: string, environment: Record<string, string> = {}): HostSpec 
     environment,
     bundleRoot: name,
     modules: [],
-    policy: defaultPolicy,
+    policy: unconfined(),
   };
 }
 
@@ -109,7 +109,7 @@ describe('createHostPool', () => {
       spec('b'),
       spec('a', { X: '1' }),
       { ...one, interpreter: { executable: '/other' } },
-      { ...one, policy: { ...defaultPolicy, network: false } },
+      { ...one, policy: { ...unconfined(), network: false } },
       { ...one, modules: [{ name: 'm', file: 'm.py', root: '', dir: 'd' }] },
       { ...one, limits: { importMs: 1 } },
       { ...one, input: 'another' },

@@ -1,5 +1,4 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -7,6 +6,7 @@ import { CappedText } from './capped-text.ts';
 import type { LastWords } from './host-death.ts';
 import { residentKb } from './process-table.ts';
 import { ProcessTree } from './process-tree.ts';
+import { removeFolder } from './remove-folder.ts';
 
 const OUTPUT_KEPT_BYTES = 64 * 1024;
 /** How long a killed process may take to be gone; only one stuck in the kernel takes longer. */
@@ -85,7 +85,7 @@ export class HostProcess {
     await this.#tree?.kill(() => this.#alive);
     const exited = this.exited.catch(() => null);
     const { exitCode = null, signal = null } = (await within(REAP_MS, exited)) ?? {};
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 2 }).catch(() => {});
+    await removeFolder(this.#folder).catch(() => {}); // the worker deletes the folder above it at its end
     return { exitCode, signal, stdout: this.stdout.toString(), stderr: this.stderr.toString() };
   }
 

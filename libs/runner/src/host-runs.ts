@@ -4,6 +4,7 @@ import type { Ended, Started, Stream } from './host-frames.ts';
 import { LiveRun, type RunHost } from './live-run.ts';
 import type { EndCause } from './run-end.ts';
 import type { RunRequest } from './run-request.ts';
+import type { Exceeded, WatchedRun } from './usage-watch.ts';
 
 /** An honest host stops a run at its limit; what was in the pipe by then may still come. */
 const RESULT_SLACK_BYTES = 2 * 1024 * 1024;
@@ -60,6 +61,16 @@ export class HostRuns {
     this.#live.set(run.run, run);
     this.#timer ??= this.#startLooking();
     return run;
+  }
+
+  /** Those that have a process, for whoever measures what they use. */
+  watched(): WatchedRun[] {
+    return [...this.#live.values()].flatMap((run) => {
+      const { started, startedMs } = run;
+      if (!started || startedMs === null) return [];
+      const exceed = (what: Exceeded) => run.cancel(0, what);
+      return [{ pid: started.pid, folder: started.tmp ?? null, startedMs, exceed }];
+    });
   }
 
   /** The host is going to end them all. */

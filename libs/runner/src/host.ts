@@ -1,5 +1,5 @@
 import type { ModuleRef } from '@pythond/jobs';
-import type { Policy } from '@pythond/sandbox';
+import type { Confinement } from '@pythond/sandbox';
 import type { Catalogue } from './catalogue.ts';
 import type { HostDeath } from './host-death.ts';
 import type { HostCommand } from './host-process.ts';
@@ -13,7 +13,8 @@ export interface HostOptions extends Omit<HostCommand, 'executable'> {
   readonly modules: readonly ModuleRef[];
   /** Folders of the bundle that user code may import from, in order; those of the modules come after them. */
   readonly roots?: readonly string[] | undefined;
-  readonly policy: Policy;
+  /** What its runs may do. */
+  readonly policy: Confinement;
   readonly limits?: Partial<HostLimits> | undefined;
   /** Told of every change of state, for the log. */
   readonly onState?: ((state: HostState) => void) | undefined;

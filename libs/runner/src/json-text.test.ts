@@ -50,7 +50,7 @@ describe('splitObject', () => {
     [String.raw`{"points": [1], "po\u0069nts": [2]}`, 'does-not-fit'],
     ['{"a": 1}', 'does-not-fit'],
     ['{}', 'does-not-fit'],
-    ['[1]', 'bad-json'],
+    ['[1]', 'not-an-object'],
     ['', 'bad-json'],
     ['{"points": [1', 'bad-json'],
     ['{"points": "abc', 'bad-json'],

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { FrameError } from './errors.ts';
 
 const QUOTE = 0x22;
@@ -15,6 +15,12 @@ const COUNT_FROM_BYTES = 64 * 1024;
 /** A value costs up to some 100 bytes of heap, `{}` being the worst: so 100,000 take 10 MB at most. */
 const MAX_VALUES = 100_000;
 
+/** A string with a character beyond Latin-1 takes two bytes for each: more than this is not worth that much. */
+const MAX_WIDE_BYTES = 8 * 1024 * 1024;
+/** From here on Buffer.toString would put the text outside of V8's heap, where old text piles up for longer. */
+const LARGE_BYTES = 512 * 1024;
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Parses the JSON object of a frame that came from an untrusted process. The caller has bounded its size. */
 export function parseObject(bytes: Buffer): object {
   if (bytes.length > COUNT_FROM_BYTES && countValues(bytes) > MAX_VALUES) {
@@ -25,10 +31,14 @@ export function parseObject(bytes: Buffer): object {
   throw new FrameError('not-an-object', 'a payload that is JSON, but not an object');
 }
 
+/** The text of a part of a payload. Python's json.dumps writes nothing but ASCII, so that size is no matter there. */
 export function utf8(bytes: Buffer, from: number, to: number): string {
   const part = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
+  if (part.length > MAX_WIDE_BYTES && !isAscii(part)) {
+    throw new FrameError('too-long', `more than ${MAX_WIDE_BYTES} bytes of text that is not ASCII`);
+  }
   if (!isUtf8(part)) throw new FrameError('bad-utf8', 'a JSON text that is not UTF-8');
-  return part.toString('utf8');
+  return part.length > LARGE_BYTES ? decoder.decode(part) : part.toString('utf8');
 }
 
 /** The span of one member's value in the text of an object, and the rest of the object with null in its place. */
@@ -60,7 +70,7 @@ export function splitObject(bytes: Buffer, key: string, maxRest: number): SplitO
 
 function findMember(bytes: Buffer, key: string): { from: number; to: number } {
   let at = skipSpace(bytes, 0);
-  if (bytes[at] !== OPEN_OBJECT) throw new FrameError('bad-json', 'a payload that is not a JSON object');
+  if (bytes[at] !== OPEN_OBJECT) parseObject(bytes); // which says what it is instead
   do {
     const keyFrom = skipSpace(bytes, at + 1);
     if (bytes[keyFrom] !== QUOTE) break;

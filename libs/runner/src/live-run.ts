@@ -1,3 +1,4 @@
+import type { Confinement } from '@pythond/sandbox';
 import { frameType } from './frames.ts';
 import type { HostDeath } from './host-death.ts';
 import type { Ended, Started, Stream } from './host-frames.ts';
@@ -16,8 +17,10 @@ import { RunStream, type RunStreamLimits } from './run-stream.ts';
 /** What a run needs of its host. */
 export interface RunHost {
   readonly limits: HostLimits;
+  readonly policy: Confinement;
   readonly streams: RunStreamLimits;
   send(type: number, value: object): void;
+  sendState(run: number, state: Buffer): void;
 }
 
 /**
@@ -54,7 +57,8 @@ export class LiveRun implements RunHandle, RunFacts {
     });
     this.#timeoutAtMs = this.#askedMs + host.limits.startMs;
     this.#leaseAtMs = this.#leaseEnd(this.#askedMs, request.leaseMs);
-    const { collector, timeoutMs, leaseMs, signal, onOutput } = request;
+    const { collector, timeoutMs, leaseMs, signal, onOutput, state, carriesState = true } = request;
+    if (state) host.sendState(run, state);
     host.send(frameType.run, {
       run,
       collector,
@@ -62,6 +66,7 @@ export class LiveRun implements RunHandle, RunFacts {
       leaseMs,
       capture: true,
       live: onOutput !== undefined,
+      state: carriesState,
     });
     if (signal) this.#onAbort = () => this.cancel(host.limits.killGraceMs, reasonOf(signal));
     signal?.addEventListener('abort', this.#onAbort as () => void, { once: true });
@@ -75,6 +80,10 @@ export class LiveRun implements RunHandle, RunFacts {
     return this.#request.timeoutMs;
   }
 
+  get policy(): Confinement {
+    return this.#host.policy;
+  }
+
   get cancelReason(): CancelReason | null {
     return this.#cancelReason;
   }
@@ -82,6 +91,11 @@ export class LiveRun implements RunHandle, RunFacts {
   /** Since when it runs, on the clock of performance.now(); null: it was not started yet. */
   get startedMs(): number | null {
     return this.#started ? this.#startedMs : null;
+  }
+
+  /** As its host says; null: it was not started yet. */
+  get started(): Started | null {
+    return this.#started;
   }
 
   renew(leaseMs: number): void {

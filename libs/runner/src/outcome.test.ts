@@ -1,4 +1,5 @@
 import type { Outcome } from '@pythond/jobs';
+import { defaultPolicy, unconfined } from '@pythond/sandbox';
 import { describe, expect, it } from 'vitest';
 import { FrameError } from './errors.ts';
 import type { DeathReason, HostDeath } from './host-death.ts';
@@ -27,10 +28,13 @@ const good: RunEnd = {
   reports: 0,
   lastErrors: [],
   warnings: [],
+  refused: [],
+  policy: unconfined(),
   frameError: null,
   strays: 0,
 };
 const raised = { type: 'ValueError', message: 'no', traceback: 'T' };
+const limited = unconfined({ ...defaultPolicy, cpuMs: 1_500 });
 const frameError = new FrameError('length-zero', 'a frame of length 0');
 
 function dead(reason: DeathReason): HostDeath {
@@ -61,7 +65,37 @@ const cases: [string, Partial<RunEnd>, Outcome, string][] = [
     'used up its CPU time',
     { finished: false, exitCode: null, signal: 'SIGXCPU' },
     { kind: 'killed', reason: 'cpu' },
-    'killed: it used more CPU time than its limit',
+    'killed: used more CPU time than it may',
+  ],
+  [
+    'ignored the signal that told it so',
+    { finished: false, exitCode: null, signal: 'SIGKILL', cpuMs: 2_000, policy: limited },
+    { kind: 'killed', reason: 'cpu' },
+    'killed: used more than 1.5 s of CPU time',
+  ],
+  [
+    'was killed by somebody else',
+    { finished: false, exitCode: null, signal: 'SIGKILL', cpuMs: 20, policy: limited },
+    { kind: 'failed', reason: 'died' },
+    'its process was ended by SIGKILL before run() returned',
+  ],
+  ...(
+    [
+      ['memory', 'used more than 512 MiB'],
+      ['tmp', 'put more than 256 MiB into its temporary folder'],
+      ['processes', 'had more than 256 processes and threads'],
+    ] as const
+  ).map(([reason, cause]): [string, Partial<RunEnd>, Outcome, string] => [
+    `was killed for its ${reason}`,
+    { cause: 'cancelled', cancelReason: reason, finished: false, exitCode: null, signal: 'SIGKILL' },
+    { kind: 'killed', reason },
+    `killed: ${cause}`,
+  ]),
+  [
+    'raised because the sandbox refused something',
+    { error: raised, exitCode: 1, refused: [{ kind: 'read', path: '/var/log/syslog', key: 'read_paths' }] },
+    { kind: 'failed', reason: 'raised' },
+    'run() raised ValueError: no; the sandbox refused reading /var/log/syslog; allow it with read_paths = ["/var/log"] in this input\'s block',
   ],
   [
     'timed out, and raised on its way out',
@@ -113,7 +147,7 @@ const cases: [string, Partial<RunEnd>, Outcome, string][] = [
     { kind: 'failed', reason: 'host' },
     'its Python host is gone: M',
   ]),
-  ...(['frame', 'silent', 'overdue', 'import-timeout'] as const).map(
+  ...(['frame', 'silent', 'overdue', 'import-timeout', 'memory', 'tmp', 'processes'] as const).map(
     (reason): [string, Partial<RunEnd>, Outcome, string] => [
       `had its host killed (${reason})`,
       { cause: 'host', death: dead(reason), message: 'M' },

@@ -1,5 +1,7 @@
 import type { Outcome } from '@pythond/jobs';
+import { refusalHints } from '@pythond/sandbox';
 import type { HostLimits } from './limits.ts';
+import { durationText, overuseOf } from './overuse.ts';
 import type { RunEnd } from './run-end.ts';
 
 const succeeded: Outcome = { kind: 'succeeded' };
@@ -39,9 +41,14 @@ export function outcomeOf(end: RunEnd): Outcome {
 }
 
 function ownEnd(end: RunEnd): Outcome {
-  if (end.signal === 'SIGXCPU') return killed('cpu');
+  if (end.signal === 'SIGXCPU' || wasOutOfCpu(end)) return killed('cpu');
   if (end.error) return failed('raised');
   return end.finished && end.exitCode === 0 ? succeeded : failed('died');
+}
+
+/** The kernel sends SIGXCPU first, which a script may have ignored, and KILL a second later. */
+function wasOutOfCpu({ signal, cpuMs, policy }: RunEnd): boolean {
+  return signal === 'SIGKILL' && policy.limits.cpuMs !== null && cpuMs >= policy.limits.cpuMs;
 }
 
 /** A host that went by itself took its run along; one that the worker had to kill is another matter. */
@@ -53,6 +60,10 @@ function withHost({ death, cancelReason }: RunEnd): Outcome {
     case 'overdue':
     case 'silent':
     case 'import-timeout':
+    case 'memory':
+    case 'tmp':
+    case 'cpu':
+    case 'processes':
       return killed('host');
     case 'exited':
     case 'fatal':
@@ -69,7 +80,7 @@ export function causeOf(end: RunEnd, limits: Pick<HostLimits, 'resultBytes' | 'p
     case 'succeeded':
       return 'succeeded';
     case 'timed-out':
-      return `killed: it took longer than its time-out of ${duration(end.timeoutMs)}`;
+      return `killed: it took longer than its time-out of ${durationText(end.timeoutMs)}`;
     case 'failed':
       return failureOf(end, outcome.reason);
     case 'killed':
@@ -83,7 +94,9 @@ export function causeOf(end: RunEnd, limits: Pick<HostLimits, 'resultBytes' | 'p
 function failureOf(end: RunEnd, reason: Extract<Outcome, { kind: 'failed' }>['reason']): string {
   switch (reason) {
     case 'raised':
-      return `run() raised ${end.error?.type}: ${end.error?.message}`;
+      return [`run() raised ${end.error?.type}: ${end.error?.message}`, ...refusalHints(end.refused)].join(
+        '; ',
+      );
     case 'died':
       return `its process ${manner(end)} before run() returned`;
     case 'frame':
@@ -112,9 +125,10 @@ function killOf(
     case 'points-limit':
       return `it reported more than ${limits.points.toLocaleString('en-US')} points`;
     case 'memory':
-      return 'it used more memory than its limit';
+    case 'tmp':
     case 'cpu':
-      return 'it used more CPU time than its limit';
+    case 'processes':
+      return overuseOf(reason, end.policy.limits);
     case 'host':
       return `its Python host had to be killed: ${end.message}`;
   }
@@ -122,9 +136,4 @@ function killOf(
 
 function manner({ signal, exitCode }: RunEnd): string {
   return signal === null ? `ended with exit code ${exitCode ?? 'unknown'}` : `was ended by ${signal}`;
-}
-
-function duration(ms: number): string {
-  if (ms % 60_000 === 0) return `${ms / 60_000} min`;
-  return ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`;
 }

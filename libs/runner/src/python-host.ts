@@ -1,3 +1,4 @@
+import type { Confinement, ConfinementLimits } from '@pythond/sandbox';
 import type { Catalogue } from './catalogue.ts';
 import { FrameError, HostDiedError, HostNotReadyError } from './errors.ts';
 import { frameType } from './frames.ts';
@@ -10,13 +11,18 @@ import { HostProcess } from './host-process.ts';
 import { HostRuns, type Overdue, type RunWatcher } from './host-runs.ts';
 import { defaultHostLimits, type HostLimits } from './limits.ts';
 import type { RunHost } from './live-run.ts';
+import { overuseOf } from './overuse.ts';
 import { runFrameLimits } from './run-frames.ts';
 import type { RunHandle, RunRequest } from './run-request.ts';
 import type { RunStreamLimits } from './run-stream.ts';
 import { setupOf } from './setup.ts';
+import { type Exceeded, UsageWatch, type WatchedHost, type WatchedRun } from './usage-watch.ts';
 
 /** From the closing of descriptor 3 to the end of the process. */
 const HANG_UP_GRACE_MS = 1_000;
+
+/** One for all hosts of this process. */
+const usageWatch = new UsageWatch();
 
 /**
  * Starts a Python host. Needs write access to `tmpDir`, where the host gets a folder that goes with it.
@@ -46,8 +52,9 @@ export function createHost(options: HostOptions): Host {
  *
  * The first reason to die stays. Nothing that the host says is believed beyond its form.
  */
-class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher {
+class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher, WatchedHost {
   readonly limits: HostLimits;
+  readonly policy: Confinement;
   readonly streams: RunStreamLimits;
   readonly #life: HostLife;
   readonly #process: HostProcess;
@@ -59,6 +66,7 @@ class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher {
 
   constructor(options: HostOptions) {
     this.limits = { ...defaultHostLimits, ...options.limits };
+    this.policy = options.policy;
     const budget = { held: 0, max: this.limits.pendingBytes };
     this.streams = { frames: runFrameLimits, budget };
     this.#runs = new HostRuns(this, this);
@@ -88,6 +96,26 @@ class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher {
     return { total: this.#runs.total, live: this.#runs.size };
   }
 
+  get tmpRoot(): string {
+    return this.#process.tmpRoot;
+  }
+
+  get usageLimits(): ConfinementLimits {
+    return this.policy.limits;
+  }
+
+  get isBusy(): boolean {
+    return this.state.kind === 'starting';
+  }
+
+  watchedRuns(): WatchedRun[] {
+    return this.#runs.watched();
+  }
+
+  exceed(what: Exceeded): void {
+    this.#die(what, `the Python host ${overuseOf(what, this.policy.limits)}, its runs not counted`);
+  }
+
   residentKb(): number | null {
     return this.#process.residentKb();
   }
@@ -110,6 +138,10 @@ class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher {
 
   send(type: number, value: object): void {
     this.#link.send(type, value);
+  }
+
+  sendState(run: number, state: Buffer): void {
+    this.#link.sendState(run, state);
   }
 
   onFrame(type: number, payload: Buffer): void {
@@ -172,6 +204,7 @@ class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher {
     this.#arm(this.limits.importMs, () => {
       this.#die('import-timeout', `the imports took longer than ${this.limits.importMs / 1000} s`);
     });
+    usageWatch.add(this);
     this.send(frameType.setup, setupOf(options, this.#process.tmpRoot, this.limits));
   }
 
@@ -190,6 +223,7 @@ class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher {
   #die(reason: DeathReason, why: string): void {
     if (this.#dying) return;
     this.#dying = true;
+    usageWatch.remove(this);
     this.#disarm();
     this.#link.close();
     this.#life.beStopping();

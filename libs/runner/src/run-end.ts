@@ -1,12 +1,14 @@
 import type { RunError, RunWarning } from '@pythond/jobs';
+import type { Confinement, Refusal } from '@pythond/sandbox';
 import type { FrameError } from './errors.ts';
 import type { HostDeath } from './host-death.ts';
 import type { Ended } from './host-frames.ts';
 import type { LastError } from './run-frames.ts';
 import type { RunStream } from './run-stream.ts';
+import type { Exceeded } from './usage-watch.ts';
 
 /** Why the worker had a run killed. */
-export type CancelReason = 'cancelled' | 'stopping' | 'points-limit';
+export type CancelReason = 'cancelled' | 'stopping' | 'points-limit' | Exceeded;
 
 /** What a host says about how a run ended; `host`: it says nothing, because it is gone. */
 export type EndCause = Ended['cause'] | 'host';
@@ -46,6 +48,15 @@ export interface RunEnd {
   readonly reports: number;
   readonly lastErrors: readonly LastError[];
   readonly warnings: readonly RunWarning[];
+  /** What the sandbox refused it, as far as its own process noticed. */
+  readonly refused: readonly Refusal[];
+  /** What it might do. */
+  readonly policy: Confinement;
+  /**
+   * What it leaves to the next run: opaque, and never longer than the protocol says. null: what it started from;
+   * empty: nothing, the next one starts from the beginning. Only of a run that finished.
+   */
+  readonly state: Buffer | null;
   /** Why the run's result could not be read to its end. */
   readonly frameError: FrameError | null;
   /** Processes that the run left behind and the host killed. */
@@ -58,6 +69,7 @@ export interface RunFacts {
   readonly collector: string;
   readonly timeoutMs: number;
   readonly cancelReason: CancelReason | null;
+  readonly policy: Confinement;
   readonly stream: RunStream;
 }
 
@@ -93,6 +105,9 @@ export function endOf(facts: RunFacts, ended: Ended): RunEnd {
     reports: stream.reports,
     lastErrors: stream.lastErrors,
     warnings: stream.warnings,
+    refused: stream.refused,
+    policy: facts.policy,
+    state: stream.finished ? stream.state : null,
     frameError: stream.frameError,
     strays: ended.strays,
   };

@@ -1,8 +1,9 @@
 import { type RunError, type RunWarning, runErrorSchema } from '@pythond/jobs';
+import { type Refusal, refusalSchema } from '@pythond/sandbox';
 import { z } from 'zod';
 import { FrameError } from './errors.ts';
 import type { FrameLimits } from './frame-decoder.ts';
-import { frameType, MAX_FRAME_BYTES } from './frames.ts';
+import { frameType, MAX_FRAME_BYTES, MAX_STATE_BYTES } from './frames.ts';
 import { check, issueOf } from './host-frames.ts';
 import { splitObject, utf8 } from './json-text.ts';
 import { codeAndMessage, count, name, nanoseconds, text } from './schema-parts.ts';
@@ -44,7 +45,9 @@ export type RunFrame =
   | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'lasterror'; readonly lastError: LastError }
   | { readonly type: 'warning'; readonly warning: RunWarning }
-  | { readonly type: 'finished'; readonly error: RunError | null };
+  /** `state` is only good during the call that got it. */
+  | { readonly type: 'state'; readonly state: Buffer }
+  | { readonly type: 'finished'; readonly error: RunError | null; readonly refused: readonly Refusal[] };
 
 const address = z.union([name(1_024), z.number()]).nullable();
 const headerShape = {
@@ -64,7 +67,12 @@ const errorSchema = runErrorSchema.extend({
   message: text(16_384),
   traceback: text(65_536),
 });
-const finishedSchema = z.object({ error: errorSchema.nullable() });
+const MAX_REFUSED = 100;
+/** `refused`: older hosts do not say. */
+const finishedSchema = z.object({
+  error: errorSchema.nullable(),
+  refused: z.array(refusalSchema).max(MAX_REFUSED).nullish(),
+});
 
 const MIB = 1024 * 1024;
 const MAX_HEADER_BYTES = 256 * 1024;
@@ -79,6 +87,8 @@ export const runFrameLimits: FrameLimits = (type) => {
     case frameType.warning:
     case frameType.finished:
       return MIB;
+    case frameType.newState:
+      return 1 + MAX_STATE_BYTES;
     default:
       return 0;
   }
@@ -97,11 +107,18 @@ export function readRunFrame(type: number, payload: Buffer): RunFrame {
     }
     case frameType.warning:
       return { type: 'warning', warning: check('warning', codeAndMessage, payload) };
+    case frameType.newState:
+      return { type: 'state', state: payload };
     case frameType.finished:
-      return { type: 'finished', error: check('finished', finishedSchema, payload).error };
+      return readFinished(payload);
     default:
       throw new FrameError('unknown-type', `a frame of type ${type} in a run's result`);
   }
+}
+
+function readFinished(payload: Buffer): RunFrame {
+  const { error, refused } = check('finished', finishedSchema, payload);
+  return { type: 'finished', error, refused: refused ?? [] };
 }
 
 /**

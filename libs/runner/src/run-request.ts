@@ -8,6 +8,10 @@ export interface RunRequest {
   readonly timeoutMs: number;
   /** How long the run may go on without {@link RunHandle.renew}. */
   readonly leaseMs: number;
+  /** What earlier runs of the collector left, as they gave it: the run starts from there. */
+  readonly state?: Buffer | null | undefined;
+  /** Whether what it changes is to be told, in {@link RunEnd.state}; true unless said otherwise. */
+  readonly carriesState?: boolean | undefined;
   /** Cancels the run; a {@link RunCancellation} as its reason says why. */
   readonly signal?: AbortSignal | undefined;
   /**

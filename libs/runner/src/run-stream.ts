@@ -1,4 +1,5 @@
 import type { RunError, RunWarning } from '@pythond/jobs';
+import type { Refusal } from '@pythond/sandbox';
 import { FrameError } from './errors.ts';
 import { FrameDecoder, type FrameLimits, type FrameSink, type HoldBudget } from './frame-decoder.ts';
 import { type LastError, type Report, readRunFrame } from './run-frames.ts';
@@ -29,6 +30,9 @@ export class RunStream implements FrameSink {
   frameError: FrameError | null = null;
   readonly lastErrors: LastError[] = [];
   readonly warnings: RunWarning[] = [];
+  refused: readonly Refusal[] = [];
+  /** The last that it told. */
+  state: Buffer | null = null;
   readonly #decoder: FrameDecoder;
   readonly #onReport: ((report: Report) => void) | undefined;
 
@@ -70,9 +74,13 @@ export class RunStream implements FrameSink {
       case 'warning':
         this.#warn(frame.warning);
         break;
+      case 'state':
+        this.state = Buffer.from(frame.state);
+        break;
       case 'finished':
         this.finished = true;
         this.error = frame.error;
+        this.refused = frame.refused;
         break;
       default:
         frame satisfies never;

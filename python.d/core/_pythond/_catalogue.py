@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Iterator
 
+    from ._confine import Confinement
     from ._setup import Module
 
 _ABSTRACT = 1 << 20  # the type flag that inspect.isabstract reads; inspect itself is costly to import
@@ -24,6 +25,7 @@ class Catalogue:
         self._framework = framework
         self._bundle_root = bundle_root
         self._failures_size = 0
+        self.confinement: Confinement | None = None
         self.instances: dict[str, Any] = {}
         self.collectors: list[dict[str, Any]] = []
         self.failures: list[dict[str, Any]] = []
@@ -37,6 +39,9 @@ class Catalogue:
              remedy: str | None = None) -> None:
         failure = {'module': module.name, 'dir': module.dir, 'file': module.file, 'class': class_name,
                    **describe(error), 'hint': remedy or hint(error, module, self._bundle_root)}
+        refused = self.confinement.refused(error) if self.confinement is not None else None
+        if refused:
+            failure['refused'] = refused
         # One frame holds all of them: thousands of broken modules must not break it.
         self._failures_size += sum(len(value) for value in failure.values() if value)
         if self._failures_size > _FAILURES_LIMIT:

@@ -2,18 +2,23 @@
 from __future__ import annotations
 
 import sys
-from os import _exit, close, dup2, getpid, getppid, setsid
+from os import _exit, close, dup2, getpid, getppid, setsid, write
 
 from ._descriptors import RESULT
 from ._failures import describe
 from ._linux import die_with_parent
 from ._signals import restore
 from ._sink import Sink
+from ._state import Carrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Iterable
+
+    from ._confine import Confinement
+    from ._orders import RunOrder
+    from ._state import States
 
 _STREAMS = ('stdout', 'stderr', '__stdout__', '__stderr__')
 _RETURNED = 0
@@ -24,26 +29,40 @@ _NOT_STARTED = 70  # the host's own part failed, or the result could not be writ
 class Inheritance:
     """What every child gets from the host, collected once."""
 
-    def __init__(self, framework: ModuleType, signals: list[tuple[int, Any]], threads: int) -> None:
+    def __init__(self, framework: ModuleType, signals: list[tuple[int, Any]], threads: int,
+                 confinement: Confinement | None, states: States) -> None:
         self.framework = framework
         self.signals = signals
         self.threads = threads
+        self.confinement = confinement  # None at level none
+        self.states = states
         self.host_pid = getpid()
 
 
-def run_child(host: Inheritance, instance: Any, ends: list[int], foreign: Iterable[int]) -> None:
+def run_child(host: Inheritance, instance: Any, order: RunOrder, ends: list[int], foreign: Iterable[int]) -> None:
     """Never returns. `ends` are those of the run's pipes (result, stdout, stderr); `foreign` are the host's descriptors that a run has no business with."""
     code = _NOT_STARTED
     try:
         _settle(host, ends, foreign)
         sink = Sink(RESULT)
         host.framework._sink = sink
-        # The sandbox's part in the run belongs here: everything is in place, no user code has run yet.
-        code = _execute(instance, sink)
-    except BaseException:
-        pass
+        if host.confinement is not None:
+            host.confinement.enter_run()  # everything is in place, no user code has run yet
+        carrier = Carrier(host.states.of(order.collector), order.state, sink.warning) if order.carries else None
+        code = _execute(instance, sink, host.confinement, carrier)
+    except BaseException as error:
+        _complain(error)
     finally:
         _exit(code)
+
+
+def _complain(error: BaseException) -> None:
+    """The result can't tell: it may be what failed."""
+    try:
+        write(2, 'the run could not be started, or its result not be written: {}: {}\n'.format(
+            type(error).__name__, error).encode('utf-8', 'replace'))
+    except BaseException:
+        pass
 
 
 def _settle(host: Inheritance, ends: list[int], foreign: Iterable[int]) -> None:
@@ -70,20 +89,35 @@ def _settle(host: Inheritance, ends: list[int], foreign: Iterable[int]) -> None:
     if 'tempfile' in modules:
         modules['tempfile'].tempdir = None  # an import may have asked for it, and would have the host's
     if 'numpy.random' in modules:
-        # Like random, which reseeds itself after a fork; numpy would repeat its sequence in every run.
-        modules['numpy.random'].seed()
+        _reseed(modules['numpy.random'])
 
 
-def _execute(instance: Any, sink: Sink) -> int:
-    error = None
+def _reseed(numpy_random: Any) -> None:
+    """random reseeds itself after a fork; numpy would repeat its sequence in every run."""
+    try:
+        numpy_random.seed()
+    except Exception:
+        pass  # something else of that name
+
+
+def _execute(instance: Any, sink: Sink, confinement: Confinement | None, carrier: Carrier | None) -> int:
+    error, refused = None, None
+    if carrier is not None:
+        carrier.restore()
     try:
         instance.run()
     except BaseException as raised:  # SystemExit and KeyboardInterrupt are the script's failures too
         error = describe(raised)
+        if confinement is not None:
+            refused = confinement.refused(raised)
     flush()
     if not sink.is_owner:  # a process that the script forked and did not end: the run is not its own to finish
         _exit(_RETURNED)
-    sink.finish(error)
+    if carrier is not None:
+        state = carrier.collect()
+        if state is not None:
+            sink.state(state)
+    sink.finish(error, refused)
     return _RETURNED if error is None else _RAISED
 
 

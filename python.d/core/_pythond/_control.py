@@ -43,8 +43,8 @@ class Control:
         except OSError:
             return False
 
-    def receive(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The frames that have come. Raises Gone at the end of the stream, FrameError when it is broken."""
+    def receive(self) -> Iterator[tuple[int, Any]]:
+        """The frames that have come, those of JSON parsed. Raises Gone at the end of the stream, FrameError when it is broken."""
         try:
             data = read(self.descriptor, 65536)
         except BlockingIOError:
@@ -56,7 +56,7 @@ class Control:
         if data:
             self._decoder.feed(data)
         for kind, payload in self._decoder.frames():
-            yield kind, frames.parse(payload)
+            yield kind, payload if kind == frames.STATE else frames.parse(payload)
 
     def wait_for(self, wanted: int) -> dict[str, Any]:
         """The next frame, which must be of type `wanted`. Frames behind it stay for receive()."""
@@ -88,7 +88,7 @@ class Control:
         queue = self._queue
         while queue:
             try:
-                written = write(self.descriptor, memoryview(queue)[:_PAUSE_ABOVE].toreadonly())
+                written = write(self.descriptor, memoryview(queue)[:_PAUSE_ABOVE])
             except BlockingIOError:
                 return
             except OSError as error:

@@ -61,12 +61,17 @@ class Folders:
             return  # put there by the run: what it points to is not ours to empty
         self._emptying.append((path, _deletions(path)))
 
+    def _is_mounted(self) -> bool:
+        return bool(mounts_below(self._root))
+
     @property
     def busy(self) -> bool:
         return bool(self._emptying)
 
     def tidy(self, steps: int = 200) -> None:
         """Delete up to `steps` entries of what runs left behind."""
+        if self._emptying and self._is_mounted():
+            self._emptying.clear()  # given up: what is below a mount is somebody else's
         while self._emptying and steps > 0:
             path, deletions = self._emptying[-1]
             try:
@@ -79,6 +84,17 @@ class Folders:
             except (OSError, RecursionError):
                 pass
             self._emptying.pop()
+
+
+def mounts_below(root: str) -> list[str]:
+    """Where something is mounted in a folder. A run with the rights to may bind any folder of the machine there."""
+    try:
+        with open('/proc/self/mountinfo', 'rb') as table:
+            points = [line.split(b' ', 5)[4].replace(b'\\040', b' ') for line in table]
+    except OSError:
+        return []  # not Linux: a run can't mount
+    prefix = os.fsencode(os.path.realpath(root)) + b'/'
+    return [os.fsdecode(point) for point in points if (point + b'/').startswith(prefix)]
 
 
 def _deletions(folder: str) -> Iterator[None]:

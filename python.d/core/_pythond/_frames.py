@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 MAX_LENGTH = 17 * 1024 * 1024
 
 # worker to host
-SETUP, RUN, RENEW, CANCEL, STOP = 0x01, 0x02, 0x03, 0x04, 0x05
+SETUP, RUN, RENEW, CANCEL, STOP, STATE = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 # host to worker
 READY, STARTED, RESULT, OUTPUT, ENDED, FATAL = 0x11, 0x12, 0x13, 0x14, 0x15, 0x1F
 # a run to its result descriptor
-REPORT, LASTERROR, WARNING, RAW, FINISHED = 0x21, 0x22, 0x23, 0x24, 0x25
+REPORT, LASTERROR, WARNING, RAW, FINISHED, NEW_STATE = 0x21, 0x22, 0x23, 0x24, 0x25, 0x26
 
-TO_HOST = frozenset((SETUP, RUN, RENEW, CANCEL, STOP))
+TO_HOST = frozenset((SETUP, RUN, RENEW, CANCEL, STOP, STATE))
 FROM_HOST = frozenset((READY, STARTED, RESULT, OUTPUT, ENDED, FATAL))
-FROM_RUN = frozenset((REPORT, LASTERROR, WARNING, RAW, FINISHED))
+FROM_RUN = frozenset((REPORT, LASTERROR, WARNING, RAW, FINISHED, NEW_STATE))
 
 HEADER = Struct('>IB')
 RESULT_HEADER = Struct('>IBI')
@@ -57,6 +57,13 @@ def result_frame(run: int, data: bytes) -> bytes:
 
 def output_frame(run: int, stream: int, data: bytes) -> bytes:
     return OUTPUT_HEADER.pack(len(data) + 6, OUTPUT, run, stream) + data
+
+
+def state_of(payload: bytes) -> tuple[int, bytes]:
+    """The run and the bytes of a `state` frame."""
+    if len(payload) < 4:
+        raise FrameError('does-not-fit', 'a state without its run')
+    return _LENGTH.unpack_from(payload)[0], payload[4:]
 
 
 def parse(payload: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from os import open as os_open
 from time import monotonic, sleep, time_ns
 
 from . import _frames as frames
-from ._orders import RunOrder, run_number, seconds
+from ._orders import RunOrder, StateOrder, run_number, seconds
 from ._orphans import Orphans
 from ._runs import Run
 from ._watch import Watch
@@ -42,6 +42,7 @@ class Host:
         self._orphans = Orphans(children)
         self._runs: dict[int, Run] = {}  # by number
         self._exited: list[Run] = []
+        self._next_state: StateOrder | None = None
         self._stopping = False
         self._paused = False
         self._next_look = 0.0
@@ -85,7 +86,15 @@ class Host:
     def _obey(self) -> None:
         for kind, record in self._control.receive():
             if kind == frames.RUN:
-                self._start(RunOrder(record))
+                order = RunOrder(record)
+                if self._next_state is not None:
+                    self._next_state.give(order)
+                    self._next_state = None
+                self._start(order)
+            elif self._next_state is not None:
+                raise frames.FrameError('unexpected', 'a state without its run')
+            elif kind == frames.STATE:
+                self._next_state = StateOrder(record)
             elif kind == frames.STOP:
                 self._stopping = True
             elif kind == frames.SETUP:
@@ -112,6 +121,8 @@ class Host:
         folder = None
         try:
             folder = self._folders.enter()
+            if self._inheritance.confinement is not None:
+                self._inheritance.confinement.prepare(folder)
             foreign = self._foreign + [fd for run in self._runs.values() for fd in run.descriptors]
             run = Run(order, instance, folder, self._inheritance, self._limits, self._control, foreign, self._null)
         except OSError as error:
@@ -201,7 +212,8 @@ class Host:
     # -- ends
 
     def _begin_to_end(self, run: Run) -> None:
-        found = self._sweep(run)  # before the group is killed, to count what was alive
+        # Before the group is killed, to count what was alive; where it was killed with the run, all count.
+        found = self._sweep(run, count_dead=run.killed)
         run.kill_group()
         if found:
             run.strays += found

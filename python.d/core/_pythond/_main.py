@@ -29,6 +29,12 @@ from ._rehearsal import rehearse
 from ._setup import PROTOCOL, Module, Setup
 from ._signals import take_over
 from ._sink import ImportSink
+from ._state import States
+from ._state_bundle import Bundle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._confine import Confinement
 
 _BROKEN = 70
 _CONTROL = 3
@@ -78,9 +84,10 @@ def _start(control: Control, core: str) -> Host:
     _settle(folders)
     framework = _framework(core)
     guard()
-    # The sandbox is entered here, with setup.policy: all that the host needs is open, no user code has run yet.
+    confinement = _confine(setup, core)  # all that the host needs is open, no user code has run yet
     output = ImportOutput(setup.limits.output_kept_bytes, control.descriptor, partial(_leave, children))
     catalogue = Catalogue(framework.DataKitFramework, setup.bundle_root)
+    catalogue.confinement = confinement
     began = monotonic()
     _import(core, setup, catalogue, framework)
     import_ms = (monotonic() - began) * 1000
@@ -91,8 +98,10 @@ def _start(control: Control, core: str) -> Host:
     if not control.intact():
         _exit(_BROKEN)  # an import closed it: there is nobody to tell
     threads = _user_threads(output.thread)
-    inheritance = Inheritance(framework, take_over(), threads)
-    rehearse(framework)
+    states = States(Bundle(setup.bundle_root), catalogue.instances)
+    inheritance = Inheritance(framework, take_over(), threads, confinement, states)
+    if not threads:  # which may hold any lock
+        rehearse(framework)
     gc.collect()
     gc.freeze()  # or the collector would write to every inherited object, and copy its page, in every run
     control.say(frames.READY, {
@@ -102,6 +111,17 @@ def _start(control: Control, core: str) -> Host:
         'collectors': catalogue.collectors, 'failures': catalogue.failures, 'warnings': catalogue.warnings,
         'stdout': printed[0], 'stderr': printed[1]})
     return Host(control, setup.limits, catalogue.instances, inheritance, folders, children, output.readers)
+
+
+def _confine(setup: Setup, core: str) -> Confinement | None:
+    """Enter the sandbox, where the worker wants one."""
+    if setup.policy.get('level', 'none') == 'none':
+        return None
+    from ._confine import Confinement
+
+    confinement = Confinement(setup, core, os.environ['TMPDIR'])
+    confinement.enter_host()
+    return confinement
 
 
 def _leave(children: Children) -> None:

@@ -1,7 +1,7 @@
 """The worker's frames, checked."""
 from __future__ import annotations
 
-from ._frames import FrameError
+from ._frames import FrameError, state_of
 from ._setup import field
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def seconds(record: dict[str, Any], key: str) -> float:
 class RunOrder:
     """A `run` frame."""
 
-    __slots__ = ('run', 'collector', 'timeout_s', 'lease_s', 'capture', 'live')
+    __slots__ = ('run', 'collector', 'timeout_s', 'lease_s', 'capture', 'live', 'carries', 'state')
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.run = run_number(record)
@@ -38,3 +38,19 @@ class RunOrder:
         self.lease_s = seconds(record, 'leaseMs')
         self.capture: bool = field(record, 'capture', bool, True)
         self.live: bool = field(record, 'live', bool, False)
+        self.carries: bool = field(record, 'state', bool, True)  # whether what it changes goes on with the next run
+        self.state: bytes | None = None  # what earlier runs left it
+
+
+class StateOrder:
+    """A `state` frame: what the run that is ordered next starts from."""
+
+    __slots__ = ('run', 'data')
+
+    def __init__(self, payload: bytes) -> None:
+        self.run, self.data = state_of(payload)
+
+    def give(self, order: RunOrder) -> None:
+        if order.run != self.run:
+            raise FrameError('unexpected', 'the state of run {} came before run {}'.format(self.run, order.run))
+        order.state = self.data or None

@@ -34,6 +34,28 @@ def open_to_user_code(core: str, roots: list[str], warn: Callable[[str, str], No
             sys.path.append(folder)
 
 
+def folders_of_user_code() -> list[str]:
+    """What open_to_user_code() will add of the user's own, told before any line of a .pth file runs."""
+    folders = _pythonpath(lambda _code, _message: None)
+    user_site = _user_site()
+    if user_site is None:
+        return folders
+    folders.append(user_site)
+    for name in sorted(os.listdir(user_site)):
+        if name.endswith('.pth'):
+            folders += _folders_in(user_site, name)
+    return folders
+
+
+def _folders_in(folder: str, name: str) -> list[str]:
+    try:
+        with open(os.path.join(folder, name), encoding='utf-8', errors='replace') as file:
+            lines = [line.strip() for line in file if line.strip() and not line.startswith(('#', 'import ', 'import\t'))]
+    except OSError:
+        return []
+    return [os.path.join(folder, line) for line in lines]
+
+
 def _pythonpath(warn: Callable[[str, str], None]) -> list[str]:
     entries = []
     for entry in os.environ.get('PYTHONPATH', '').split(os.pathsep):

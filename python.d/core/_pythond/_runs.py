@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NEVER = float('inf')
 # Written by hand, since every run pays for them: encoders and closures would be new objects in fresh pages.
-_STARTED = '{"run":%d,"pid":%d,"startedAtNs":"%d"}'
+_STARTED = '{"run":%d,"pid":%d,"startedAtNs":"%d","tmp":"%s"}'
 _ENDED = ('{"run":%d,"cause":"%s","exitCode":%s,"signal":%s,"startedAtNs":"%d","endedAtNs":"%d","forkMs":%.3f,'
           '"runMs":%.3f,"cpuMs":%.3f,"maxRssKb":%d,"stdout":%s,"stderr":%s,"stdoutBytes":%d,"stderrBytes":%d,'
           '"strays":%d}')
@@ -38,7 +38,7 @@ class Run:
     ended: reaped, its pipes drained and closed, `ended` sent.
     """
 
-    __slots__ = ('number', 'key', 'pid', 'pidfd', 'folder', 'cause', 'ending', 'deadline', 'strays', 'writings',
+    __slots__ = ('number', 'key', 'pid', 'pidfd', 'folder', 'cause', 'killed', 'ending', 'deadline', 'strays', 'writings',
                  '_limits', '_control', '_started_ns', '_forked', '_fork_s', '_exited', '_waited', '_time_out_at',
                  '_lease_at', '_kill_at')
 
@@ -48,7 +48,7 @@ class Run:
         self.number, self.key, self.folder = order.run, order.collector, folder
         self._limits, self._control = limits, control
         self.cause: str | None = None
-        self.ending = False
+        self.killed = self.ending = False
         self.strays = 0
         self._exited = 0.0
         self._waited: tuple[int | None, Any] | None = None
@@ -64,13 +64,14 @@ class Run:
             writings.close()
             raise
         if self.pid == 0:
-            run_child(inheritance, instance, writings.theirs, foreign + writings.ours)
+            run_child(inheritance, instance, order, writings.theirs, foreign + writings.ours)
         # From here until the child has ended, the first write to each page of memory copies it: the less the better.
         self._forked = monotonic()
         self._fork_s = self._forked - began
         writings.let_go()
         self.pidfd = open_pidfd(self.pid)
-        control.send(frames.frame(frames.STARTED, (_STARTED % (self.number, self.pid, self._started_ns)).encode('ascii')))
+        control.send(frames.frame(frames.STARTED, (
+            _STARTED % (self.number, self.pid, self._started_ns, folder[folder.rindex('/') + 1:])).encode('ascii')))
 
     def renew(self, lease_s: float, now: float) -> None:
         self._lease_at = now + lease_s - self._limits.lease_margin_s
@@ -100,6 +101,7 @@ class Run:
 
     def kill(self, cause: str) -> None:
         self.cause = self.cause or cause
+        self.killed = True
         self._time_out_at = self._lease_at = self._kill_at = self.deadline = _NEVER
         self._signal(SIGKILL)
 

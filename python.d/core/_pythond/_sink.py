@@ -67,12 +67,16 @@ class Sink:
     def warning(self, code: str, message: str) -> None:
         self._say(frames.WARNING, {'code': code, 'message': message[:_TEXT_LIMIT]})
 
-    def finish(self, error: dict[str, str] | None) -> None:
+    def state(self, data: bytes) -> None:
+        with self._own_lock():
+            self._write(frames.frame(frames.NEW_STATE, data))
+
+    def finish(self, error: dict[str, str] | None, refused: list[dict[str, Any]] | None = None) -> None:
         if error is None:
             with self._own_lock():
                 self._write(_FINISHED_WELL)
         else:
-            self._say(frames.FINISHED, {'error': error})
+            self._say(frames.FINISHED, {'error': error, 'refused': refused} if refused else {'error': error})
 
     def _head(self, category: str, query: dict[str, str], ip: str | None, port: int | str | None, at: int) -> str:
         """The members before the points, as text. By hand, since nearly every run pays for it."""

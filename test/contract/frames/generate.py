@@ -11,9 +11,10 @@ import os
 import struct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TYPES = {'setup': 0x01, 'run': 0x02, 'renew': 0x03, 'cancel': 0x04, 'stop': 0x05,
+TYPES = {'setup': 0x01, 'run': 0x02, 'renew': 0x03, 'cancel': 0x04, 'stop': 0x05, 'state': 0x06,
          'ready': 0x11, 'started': 0x12, 'result': 0x13, 'output': 0x14, 'ended': 0x15, 'fatal': 0x1F,
-         'report': 0x21, 'lasterror': 0x22, 'warning': 0x23, 'raw': 0x24, 'finished': 0x25}
+         'report': 0x21, 'lasterror': 0x22, 'warning': 0x23, 'raw': 0x24, 'finished': 0x25,
+         'newstate': 0x26}
 MIB = 1024 * 1024
 FILES: dict = {}
 
@@ -63,6 +64,11 @@ def to_host():
     renew = good('renew', 'to-host', 'renew', {'run': 7, 'leaseMs': 15000})
     good('cancel', 'to-host', 'cancel', {'run': 7, 'graceMs': 1000})
     stop = good('stop', 'to-host', 'stop', {})
+    state = good('state', 'to-host', 'state', {'run': 7, 'data': '00027b7d80049500ff'},
+                 struct.pack('>I', 7) + bytes.fromhex('00027b7d80049500ff'))
+    good('run-without-state', 'to-host', 'run', {'run': 8, 'collector': 'Demo/demo:Demo', 'timeoutMs': 300000,
+                                                 'leaseMs': 15000, 'state': False})
+    save('glued-state', 'to-host', state + run, frames=['state', 'run'], rest=0)
     save('glued-to-host', 'to-host', setup + run + renew + stop, frames=['setup', 'run', 'renew', 'stop'], rest=0)
     save('cut-to-host', 'to-host', run + renew[:-1], frames=['run'], rest=len(renew) - 1)
 
@@ -129,6 +135,9 @@ def from_run():
     finished = good('finished', 'from-run', 'finished', {'error': None})
     good('finished-with-error', 'from-run', 'finished', {'error': {
         'type': 'ValueError', 'message': 'arguments missing "df_title"', 'traceback': 'Traceback (most recent call last):\n'}})
+    state = good('new-state', 'from-run', 'newstate', {'data': '00027b7d80049500ff'}, bytes.fromhex('00027b7d80049500ff'))
+    good('new-state-forget', 'from-run', 'newstate', {'data': ''}, b'')
+    save('glued-new-state', 'from-run', report + state + finished, frames=['report', 'newstate', 'finished'], rest=0)
     save('glued-from-run', 'from-run', report + report + finished, frames=['report', 'report', 'finished'], rest=0)
     save('cut-in-header', 'from-run', report + b'\0\0', frames=['report'], rest=2)
 
@@ -151,6 +160,7 @@ def broken():
         one('json-empty', packed(kind, b''), 'bad-json')
         one('json-array', packed(kind, b'[7]'), 'not-an-object')
         one('json-null', packed(kind, b'null'), 'not-an-object')
+    bad('bad-to-host-state-without-run', 'to-host', packed('state', b'\0\0\7'), 'does-not-fit')
     bad('bad-to-host-of-the-other-direction', 'to-host', packed('ended', b'{}'), 'unknown-type')
     bad('bad-from-host-of-the-other-direction', 'from-host', packed('run', b'{}'), 'unknown-type')
     bad('bad-from-run-forged-ended', 'from-run', packed('ended', b'{}'), 'unknown-type')

@@ -92,7 +92,7 @@ describe('after a crash of its owner', () => {
     const exits: UnexpectedExit[] = [];
     const redis = await start(dir, { onExit: (exit) => exits.push(exit) });
     const client = clientOf(redis);
-    await client.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     const others = async () => ((await client.client('LIST')) as string).trim().split('\n').length;
     await vi.waitFor(async () => expect(await others()).toBe(2), { timeout: 60_000 });
     expect(exits).toEqual([]);

@@ -139,7 +139,7 @@ describe('a run that does not end', () => {
     await host.ready;
     const alone = ours().length;
     const hangs = await printing(host, trouble('Hangs'), 10_000);
-    expect(ours().length).toBe(alone + 5);
+    await eventually('the run and four below it are there', () => ours().length === alone + 5);
     const end = await hangs.result;
     expect(outcomeOf(end)).toEqual({ kind: 'timed-out' });
     expect(causeOf(end, defaultHostLimits)).toBe('killed: it took longer than its time-out of 10 s');

@@ -12,7 +12,7 @@ import {
   type RunRequest,
   resolveInterpreter,
 } from '@pythond/runner';
-import { defaultPolicy } from '@pythond/sandbox';
+import { unconfined } from '@pythond/sandbox';
 import { afterAll, afterEach, expect } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 
@@ -49,7 +49,7 @@ export async function hostOptions(more: Partial<HostOptions> = {}): Promise<Host
     environment: environment(),
     bundleRoot,
     modules,
-    policy: { ...defaultPolicy, sandbox: 'none' },
+    policy: unconfined(),
     tmpDir: scratch,
     corePath,
     ...more,

@@ -16,8 +16,8 @@ import {
   outcomeOf,
   type Report,
 } from '@pythond/runner';
-import { contentOf, prepareInput } from '@pythond/scheduler';
-import { InputSupply, type OpenInput } from '@pythond/worker';
+import { contentOf, describeBundleProblem, prepareInput } from '@pythond/scheduler';
+import { InputSupply, type InputSupplyOptions, type OpenInput } from '@pythond/worker';
 import { checkedReports } from './checked-reports.ts';
 import type { CheckedCollector, CheckFailure } from './result.ts';
 
@@ -30,10 +30,11 @@ export interface CheckInputOptions {
   readonly store: Pick<BundleStore, 'put'>;
   readonly bundles: Pick<BundleCache, 'acquire'>;
   readonly hosts: Pick<HostPool, 'acquire'>;
+  readonly confine: InputSupplyOptions['confine'];
   readonly cwd: string;
   /** Whether a collector is to be run. */
   readonly wanted: (id: CollectorId) => boolean;
-  readonly onProblem: (text: string) => void;
+  readonly onProblem: (level: 'error' | 'warning', text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -76,14 +77,17 @@ async function recordOf(definition: InputDefinition, options: CheckInputOptions)
   const { home, bundleLimits: limits } = options;
   const prepared = await prepareInput(definition, { home, limits });
   for (const problem of prepared.problems) {
-    options.onProblem(`input ${definition.key}: ${problem.message}. ${problem.hint}`);
+    options.onProblem(problem.level, describeBundleProblem(definition, problem));
   }
   await options.store.put(prepared.digest, prepared.archive);
   return { v: 1, number: 1, ...contentOf(definition, prepared) };
 }
 
-function supplyOf(record: InputRecord, { bundles, env, secretsDirs, cwd }: CheckInputOptions): InputSupply {
-  return new InputSupply({ record: async () => record, bundles, env, secretsDirs, cwd });
+function supplyOf(
+  record: InputRecord,
+  { bundles, env, secretsDirs, confine, cwd }: CheckInputOptions,
+): InputSupply {
+  return new InputSupply({ record: async () => record, bundles, env, secretsDirs, confine, cwd });
 }
 
 function failuresOf(

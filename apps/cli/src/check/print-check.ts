@@ -35,7 +35,7 @@ function printCollector(terminal: Terminal, collector: CheckedCollector): void {
 }
 
 function printReport(terminal: Terminal, report: CheckedReport): void {
-  const { category, destination, query, lineProtocol, rejected, echo } = report;
+  const { category, destination, query, lineProtocol, rejected, echo, echoError } = report;
   const lines = lineProtocol === '' ? [] : lineProtocol.split('\n');
   const parameters = Object.entries(query).map(([name, value]) => `${name}=${value}`);
   const how = parameters.length > 0 ? ` (${oneLine(parameters.join(', '))})` : '';
@@ -48,6 +48,7 @@ function printReport(terminal: Terminal, report: CheckedReport): void {
     const which = index < 0 ? 'the report' : `point ${index}`;
     print(terminal, `    ${terminal.colors.red('✗')} ${which} would be refused: ${oneLine(reason)}`);
   }
+  if (echoError !== undefined) print(terminal, `    ${terminal.colors.red('✗')} ${oneLine(echoError)}`);
   if (echo !== undefined)
     print(terminal, `    ${terminal.colors.dim('DataKit would store')}\n${indent(echo, '      ')}`);
 }
@@ -55,7 +56,7 @@ function printReport(terminal: Terminal, report: CheckedReport): void {
 function printFailure(terminal: Terminal, failure: CheckFailure): void {
   const { colors } = terminal;
   const { input, module, class: name, type, message, traceback, hint } = failure;
-  const where = [input, module, name].filter(Boolean).join(' ');
+  const where = module === null ? `input ${input}` : [input, module, name].filter(Boolean).join(' ');
   const what = module === null ? message : `${type}: ${message}`;
   print(terminal, `${colors.red('✗')} ${colors.bold(oneLine(where))}: ${oneLine(what)}`);
   if (hint) print(terminal, `  ${oneLine(hint)}`);

@@ -40,6 +40,8 @@ export interface CheckedReport {
   readonly rejected: readonly { readonly index: number; readonly code: string; readonly reason: string }[];
   /** What the DataKit of `--datakit` says that it would store. */
   readonly echo?: string;
+  /** Why it would store nothing, or could not be asked. */
+  readonly echoError?: string;
 }
 
 export interface CheckFailure {

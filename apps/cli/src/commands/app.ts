@@ -1,9 +1,9 @@
 import { type Component, startInOrder } from '@pythond/lifecycle';
-import { type Context, type HomeFlags, settingsOf } from '../context.ts';
+import { type Context, type HomeFlags, requireHome, settingsOf } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
 import { findRedis, reach } from '../fleet-connection.ts';
 import { type AppOptions, makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
-import { confinementWarning } from '../narrator.ts';
+import { notConfined, sandboxOf } from '../sandbox-lines.ts';
 import { untilAborted } from '../until-aborted.ts';
 
 export type AppName = 'scheduler' | 'worker' | 'normalizer';
@@ -17,6 +17,7 @@ const makers: Readonly<Record<AppName, (options: AppOptions) => Component>> = {
 /** `pythond scheduler | worker | normalizer`: one app alone, for containers; it logs JSON lines to standard output. */
 export async function app(name: AppName, context: Context, flags: HomeFlags): Promise<ExitCode> {
   const settings = await settingsOf(context, flags);
+  if (name === 'scheduler') await requireHome(settings);
   const redis = await findRedis(settings);
   if (!redis) {
     throw new CommandError(
@@ -24,7 +25,10 @@ export async function app(name: AppName, context: Context, flags: HomeFlags): Pr
     );
   }
   await reach(redis);
-  if (name === 'worker') context.terminal.err.write(`${confinementWarning}\n`);
+  if (name === 'worker') {
+    const warning = notConfined(await sandboxOf(context, settings));
+    if (warning) context.terminal.err.write(`${warning}\n`);
+  }
   const component = makers[name]({ context, settings, redis, logFile: null });
   await startInOrder([component]);
   try {

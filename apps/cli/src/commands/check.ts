@@ -1,19 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createBundleCache } from '@pythond/bundles';
-import { formatProblem, readInputs } from '@pythond/config';
-import { createDataKitClient } from '@pythond/datakit';
-import type { CollectorId } from '@pythond/jobs';
+import { readInputs } from '@pythond/config';
+import { createDataKitClient, type Verdict } from '@pythond/datakit';
 import { stringifyExact } from '@pythond/points';
-import { createHostPool } from '@pythond/runner';
-import { DEFAULT_DATAKIT } from '@pythond/worker';
+import { createHostPool, removeFolder } from '@pythond/runner';
+import { confineInput, DEFAULT_DATAKIT } from '@pythond/worker';
 import { type CheckInputOptions, checkInput } from '../check/check-input.ts';
 import { printCheck } from '../check/print-check.ts';
-import type { CheckedCollector, CheckResult } from '../check/result.ts';
-import { type Context, type HomeFlags, settingsOf } from '../context.ts';
+import type { CheckedCollector, CheckFailure, CheckResult } from '../check/result.ts';
+import { type Context, type HomeFlags, requireHome, settingsOf, warn } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
-import { confinementWarning } from '../narrator.ts';
+import { harmlessJson } from '../printable.ts';
+import { inputNotConfined, notConfined, sandboxOf } from '../sandbox-lines.ts';
 import { print } from '../terminal.ts';
 import { corePath } from '../version.ts';
 
@@ -33,15 +33,23 @@ export async function check(
     ...(flags.home ? { home: flags.home } : {}),
     datakitUrl: flags.datakit,
   });
+  await requireHome(settings);
   const { home, secretsDirs, bundleLimits } = settings;
-  const { inputs, problems } = await readInputs({ home, env, secretsDirs });
-  for (const problem of problems) terminal.err.write(`${formatProblem(problem)}\n`);
+  const { inputs, problems, datakitConf } = await readInputs({ home, env, secretsDirs });
+  warn(terminal, problems);
+  let broken = problems.some(({ level }) => level === 'error');
   if (inputs.length === 0)
     throw new CommandError(
       `There is nothing to check: no usable [[inputs.pythond]] block in ${home}/conf.d.`,
     );
-  terminal.err.write(`${confinementWarning}\n`);
+  const sandbox = await sandboxOf(context, settings);
+  const warning = notConfined(sandbox);
+  if (warning) terminal.err.write(`${warning}\n`);
+  else
+    for (const { key, policy } of inputs)
+      if (policy.sandbox === 'none') terminal.err.write(`${inputNotConfined(key)}\n`);
   const dir = await mkdtemp(path.join(tmpdir(), 'pythond-check-'));
+  await chmod(dir, 0o755); // hosts become other users, and have to get through
   const archives = new Map<string, Buffer>();
   const store = {
     put: async (digest: string, archive: Buffer) => void archives.set(digest, archive),
@@ -51,35 +59,44 @@ export async function check(
   const hosts = createHostPool({ maxHosts: Math.max(4, inputs.length), corePath, tmpDir: dir });
   const options: CheckInputOptions = {
     ...{ home, env, secretsDirs, bundleLimits, store, bundles, hosts, cwd: dir, signal: context.signal },
-    ownDatakit: settings.datakitUrl ?? DEFAULT_DATAKIT,
+    confine: (request) => confineInput(request, { level: sandbox.level, corePath, tmpDir: dir }),
+    ownDatakit: settings.datakitUrl ?? datakitConf.url ?? DEFAULT_DATAKIT,
     wanted: (id) => isWanted(id, wanted),
-    onProblem: (text) => terminal.err.write(`${text}\n`),
+    onProblem: (level, text) => {
+      broken ||= level === 'error';
+      terminal.err.write(`${text}\n`);
+    },
   };
   try {
     const checked = await Promise.all(inputs.map((input) => checkInput(input, options)));
-    const result: CheckResult = {
-      collectors: checked.flatMap(({ collectors }) => collectors),
-      failures: checked.flatMap(({ failures }) => failures),
-    };
+    const collectors = checked.flatMap(({ collectors }) => collectors);
+    const failures = checked.flatMap(({ failures }) => failures);
+    const allFound =
+      wanted.length > 0 && wanted.every((text) => collectors.some(({ id }) => isWanted(id, [text])));
+    const result: CheckResult = { collectors, failures: allFound ? failures.filter(isOfModule) : failures };
     const told = flags.datakit ? await askDatakit(result, context.signal) : result;
-    if (flags.json) print(terminal, stringifyExact(told));
+    if (flags.json) print(terminal, harmlessJson(stringifyExact(told)));
     else printCheck(terminal, told);
-    return exitCode(
-      told,
-      wanted,
-      problems.some(({ level }) => level === 'error'),
-    );
+    return exitCode(told, wanted, broken && !allFound);
   } finally {
     await hosts.stop();
     bundles.close();
-    await rm(dir, { recursive: true, force: true });
+    await removeFolder(dir);
   }
 }
 
-function isWanted(id: CollectorId, wanted: readonly string[]): boolean {
+function isWanted(id: string, wanted: readonly string[]): boolean {
   return (
     wanted.length === 0 || wanted.some((text) => id === text || id.toLowerCase().includes(text.toLowerCase()))
   );
+}
+
+/**
+ * An input that can't run at all may be the one that holds what was asked for: it is told of, unless all that was
+ * asked for was found elsewhere. Failures of modules were chosen by what was asked for already.
+ */
+function isOfModule({ module }: CheckFailure): boolean {
+  return module !== null;
 }
 
 function exitCode(
@@ -96,8 +113,14 @@ function exitCode(
   return bad || failures.length > 0 || broken ? exitCodes.failed : exitCodes.ok;
 }
 
-function refused({ rejected }: CheckedCollector['reports'][number]): boolean {
-  return rejected.length > 0;
+function refused({ rejected, echoError }: CheckedCollector['reports'][number]): boolean {
+  return rejected.length > 0 || echoError !== undefined;
+}
+
+function whyNot(endpoint: string, verdict: Exclude<Verdict, { kind: 'accepted' }>): string {
+  if ('cause' in verdict) return `${endpoint} can't be asked what it would store: ${verdict.cause.message}`;
+  const { status, body } = verdict.answer;
+  return `${endpoint} would not store it: it answered ${status} ${body.trim()}`.trimEnd();
 }
 
 /** What a real DataKit would store, without storing it. */
@@ -111,7 +134,9 @@ async function askDatakit(result: CheckResult, signal: AbortSignal): Promise<Che
       query: Object.entries(query).filter(([name]) => name !== 'precision'),
     };
     const { verdict, echo } = await client.dryRun(delivery, 'lp', { signal });
-    return { ...report, echo: verdict.kind === 'accepted' ? echo : `${verdict.kind}: ${echo}` };
+    return verdict.kind === 'accepted'
+      ? { ...report, echo }
+      : { ...report, echoError: whyNot(endpoint, verdict) };
   };
   try {
     const collectors: CheckedCollector[] = [];

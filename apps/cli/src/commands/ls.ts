@@ -54,7 +54,9 @@ function inputFailure(input: string, { code, message }: NonNullable<Discovery['e
 
 function printFailure(terminal: Terminal, failure: Failure): void {
   const { input, module, class: name, type, message, hint } = failure;
-  const where = module ? `${input}: module ${module}${name ? `, class ${name}` : ''}: ${type}` : input;
+  const where = module
+    ? `${input}: module ${module}${name ? `, class ${name}` : ''}: ${type}`
+    : `input ${input}`;
   print(terminal, `${terminal.colors.red('✗')} ${oneLine(`${where}: ${message}`)}`);
   if (hint) print(terminal, `  ${oneLine(hint)}`);
 }

@@ -40,7 +40,8 @@ export async function normalize(context: Context, input: Readable, flags: Normal
   else {
     if (lineProtocol) print(context.terminal, lineProtocol);
     for (const { index, code, reason } of rejected) {
-      context.terminal.err.write(`point ${index} would be refused (${code}): ${oneLine(reason)}\n`);
+      const which = index < 0 ? 'the list' : `point ${index}`;
+      context.terminal.err.write(`${which} would be refused (${code}): ${oneLine(reason)}\n`);
     }
     for (const { index, code, message } of warnings) {
       context.terminal.err.write(`point ${index}: ${oneLine(message)} (${code})\n`);

@@ -6,6 +6,7 @@ import { Collectors, Fleet } from '@pythond/registry';
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
 import { withFleet } from '../fleet-connection.ts';
+import { oneLine } from '../printable.ts';
 import { duration, print, printJson } from '../terminal.ts';
 import { findCollector } from './find-collector.ts';
 import { outcomeText, printRun } from './show.ts';
@@ -69,7 +70,10 @@ function printEnd({ terminal }: Context, record: RunRecord): void {
   const { colors } = terminal;
   const mark = record.outcome.kind === 'succeeded' ? colors.green('✓') : colors.red('✗');
   const where = `${delivered} accepted, ${queued} waiting, ${dead} dead`;
-  print(terminal, `${mark} ${record.collector}: ${outcomeText(record)} in ${duration(record.phases.runMs)}`);
-  print(terminal, `  ${reported} points: ${where}`);
+  print(
+    terminal,
+    `${mark} ${oneLine(record.collector)}: ${outcomeText(record)} in ${duration(record.phases.runMs)}`,
+  );
+  print(terminal, `  ${reported} ${reported === 1 ? 'point' : 'points'}: ${where}`);
   printRun(terminal, record);
 }

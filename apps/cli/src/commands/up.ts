@@ -1,18 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readInputs, type Settings } from '@pythond/config';
-import { createDataKitClient, endpointOf } from '@pythond/datakit';
+import { createDataKitClient } from '@pythond/datakit';
 import { type Standin, startStandin } from '@pythond/datakit-standin';
 import { findRedisServer, startEmbeddedRedis } from '@pythond/embedded-redis';
 import { type Component, startInOrder, stopInReverse } from '@pythond/lifecycle';
 import type { RedisTarget } from '@pythond/queue';
 import { DEFAULT_DATAKIT } from '@pythond/worker';
-import { type Context, type HomeFlags, settingsOf } from '../context.ts';
+import { type Context, type HomeFlags, requireHome, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
 import { embeddedRedisDir, reach } from '../fleet-connection.ts';
 import { makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
-import { confinementWarning, Narrator } from '../narrator.ts';
+import { Narrator } from '../narrator.ts';
 import { OnceWatch } from '../once-watch.ts';
+import { notConfined, sandboxOf } from '../sandbox-lines.ts';
 import { print } from '../terminal.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { version } from '../version.ts';
@@ -41,12 +42,13 @@ class Stack {
 export async function up(context: Context, flags: UpFlags): Promise<ExitCode> {
   const { home, datakit } = flags;
   const settings = await settingsOf(context, { ...(home ? { home } : {}), datakitUrl: datakit });
+  await requireHome(settings);
   await mkdir(settings.dataDir, { recursive: true });
   const stack = new Stack();
   try {
     return await run(context, settings, flags, stack);
   } finally {
-    if (!flags.once) context.terminal.err.write('\nStopping …\n');
+    if (context.signal.aborted) context.terminal.err.write('\nStopping …\n');
     await stack.stop();
   }
 }
@@ -55,9 +57,13 @@ async function run(context: Context, settings: Settings, flags: UpFlags, stack: 
   const { terminal } = context;
   const { colors } = terminal;
   print(terminal, `${colors.bold('pythond-fleet')} ${version}  ${colors.dim(settings.home)}`);
+  const sandbox = await sandboxOf(context, settings); // before anything is started
   const redis = await bringRedis(context, settings, stack);
   const datakitUrl = await bringDatakit(context, settings, stack);
-  print(terminal, `  ${colors.red(colors.bold(confinementWarning))}\n`);
+  print(terminal, `  Sandbox  ${sandbox.text}`);
+  const warning = notConfined(sandbox);
+  if (warning) print(terminal, `  ${colors.red(colors.bold(warning))}`);
+  print(terminal);
   const logFile = path.join(settings.dataDir, 'pythond.log');
   const options = { context, settings: { ...settings, datakitUrl }, redis, logFile };
   const narrator = new Narrator(terminal);
@@ -111,8 +117,7 @@ async function bringRedis(context: Context, settings: Settings, stack: Stack): P
 async function bringDatakit(context: Context, settings: Settings, stack: Stack): Promise<string> {
   const { terminal, env } = context;
   const { datakitConf } = await readInputs({ home: settings.home, env });
-  const named =
-    settings.datakitUrl ?? (datakitConf.listen ? endpointOf(`http://${datakitConf.listen}`) : null);
+  const named = settings.datakitUrl ?? datakitConf.url;
   const wanted = named ?? DEFAULT_DATAKIT;
   const answers = await pings(wanted);
   if (answers || named) {
