@@ -48,8 +48,7 @@ const counters = (fleet: TestFleet) =>
 
 const upTo = (most: number) => Array.from({ length: most }, (_, index) => Array(3).fill(index + 1));
 
-const ascending = (numbers: readonly (readonly number[])[]) =>
-  [...numbers].sort(([a = 0], [b = 0]) => a - b);
+const ascending = (numbers: readonly (readonly number[])[]) => [...numbers].sort(([a = 0], [b = 0]) => a - b);
 
 async function fleetWith(script: string, more = 'interval = "500ms"', datakit?: string) {
   const fleet = await makeFleet(datakit ? { datakit } : {});
@@ -66,7 +65,9 @@ describe('what a run changed', () => {
     const workers = await Promise.all([fleet.startWorker(), fleet.startWorker()]);
     const runs = await eventually('twelve runs, by both workers in turn', async () => {
       const all = await fleet.runs(ID);
-      const changes = all.filter(({ worker }, index) => index > 0 && worker !== all[index - 1]?.worker).length;
+      const changes = all.filter(
+        ({ worker }, index) => index > 0 && worker !== all[index - 1]?.worker,
+      ).length;
       return all.length >= 12 && changes >= 3 ? all : null;
     });
     for (const worker of workers) await worker.stop('SIGTERM');
@@ -78,7 +79,9 @@ describe('what a run changed', () => {
     const { stdout } = await fleet.cli('state', 'show', 'Counts', '--json');
     expect(JSON.parse(stdout)).toMatchObject({
       collector: ID,
-      state: { names: { instance: ['counter'], modules: { c: ['TOTAL'] }, classes: { 'c:Counts': ['runs'] } } },
+      state: {
+        names: { instance: ['counter'], modules: { c: ['TOTAL'] }, classes: { 'c:Counts': ['runs'] } },
+      },
     });
     expect((await fleet.cli('state', 'show', 'Counts')).stdout).toMatch(/self +counter/);
     expect((await fleet.cli('state', 'clear', 'Counts')).code).toBe(0);
@@ -112,11 +115,17 @@ describe('what a run changed', () => {
     const victim = await fleet.busyOf(ID, workers);
     victim.process.kill('SIGKILL');
     await fleet.tally.letGo();
-    await eventually('five more runs', async () => (await fleet.runs(ID)).length >= before.ended + 5, RECOVERY_MS);
+    await eventually(
+      'five more runs',
+      async () => (await fleet.runs(ID)).length >= before.ended + 5,
+      RECOVERY_MS,
+    );
     for (const worker of workers) if (worker !== victim) await worker.stop('SIGTERM');
     const numbers = ascending(counters(fleet)).map(([own = 0]) => own);
     // none is left out; the one of the repeated run may have been reported twice
-    expect([...new Set(numbers)]).toEqual(Array.from({ length: Math.max(...numbers) }, (_, index) => index + 1));
+    expect([...new Set(numbers)]).toEqual(
+      Array.from({ length: Math.max(...numbers) }, (_, index) => index + 1),
+    );
     expect(Math.max(...numbers)).toBe((await fleet.runs(ID)).length);
   });
 
@@ -127,7 +136,11 @@ describe('what a run changed', () => {
     await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => new Promise((resolve) => broken.close(() => resolve())));
     const { port } = broken.address() as AddressInfo;
-    const fleet = await fleetWith(counting('        print(self.counter)'), undefined, `http://127.0.0.1:${port}`);
+    const fleet = await fleetWith(
+      counting('        print(self.counter)'),
+      undefined,
+      `http://127.0.0.1:${port}`,
+    );
     await fleet.startWorker();
     const runs = await eventually('six runs', async () => {
       const all = await fleet.runs(ID);
@@ -138,13 +151,17 @@ describe('what a run changed', () => {
   });
 
   it('goes on after run() raised', async () => {
-    const fleet = await fleetWith(counting('        print(self.counter)\n        raise ValueError("always")'));
+    const fleet = await fleetWith(
+      counting('        print(self.counter)\n        raise ValueError("always")'),
+    );
     await fleet.startWorker();
     const runs = await eventually('four runs', async () => {
       const all = await fleet.runs(ID);
       return all.length >= 4 ? all : null;
     });
-    expect(runs.map(({ outcome }) => outcome)).toEqual(runs.map(() => ({ kind: 'failed', reason: 'raised' })));
+    expect(runs.map(({ outcome }) => outcome)).toEqual(
+      runs.map(() => ({ kind: 'failed', reason: 'raised' })),
+    );
     expect(runs.map(({ stdout }) => Number(stdout))).toEqual(runs.map((_, index) => index + 1));
   });
 
@@ -192,7 +209,10 @@ describe('what a run changed', () => {
     const record = (await fleet.view(ID))?.record;
     if (!record) throw new Error('no record');
     await collectors.remove([record.id]);
-    await eventually('it to expire', async () => (await fleet.redis.pttl(stateHash(ID))) > 6 * 24 * 3600 * 1000);
+    await eventually(
+      'it to expire',
+      async () => (await fleet.redis.pttl(stateHash(ID))) > 6 * 24 * 3600 * 1000,
+    );
     await collectors.register([record]);
     expect(await fleet.redis.pttl(stateHash(ID))).toBe(-1);
   });

@@ -32,12 +32,7 @@ export class States {
   }
 
   async view(scheduler: SchedulerId): Promise<StateView | null> {
-    const [version, at, data] = await this.#redis.hmgetBuffer(
-      keys.state(scheduler),
-      'version',
-      'at',
-      'data',
-    );
+    const [version, at, data] = await this.#redis.hmgetBuffer(keys.state(scheduler), 'version', 'at', 'data');
     if (!version || !data) return null;
     return {
       bytes: data.length,

@@ -30,6 +30,7 @@ const good: RunEnd = {
   warnings: [],
   refused: [],
   policy: unconfined(),
+  state: null,
   frameError: null,
   strays: 0,
 };

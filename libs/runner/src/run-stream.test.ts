@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeFrame, encodeJsonFrame, frameType } from './frames.ts';
+import { encodeFrame, encodeJsonFrame, frameType, MAX_STATE_BYTES } from './frames.ts';
 import { runFrameLimits } from './run-frames.ts';
 import { RunStream } from './run-stream.ts';
 
@@ -18,7 +18,7 @@ const finished = encodeJsonFrame(frameType.finished, { error: null });
 
 function open(onReport?: (points: string) => void) {
   const reports: string[] = [];
-  const budget = { held: 0, max: 1_000_000 };
+  const budget = { held: 0, max: 2_000_000 };
   const stream = new RunStream({ frames: runFrameLimits, budget }, (frame) => {
     const points = frame.kind === 'points' ? frame.points : frame.body;
     reports.push(points);
@@ -35,6 +35,20 @@ describe('RunStream', () => {
     stream.end(true);
     expect(stream).toMatchObject({ reports: 2, finished: true, error: null, frameError: null });
     expect(reports).toEqual(['[0]', '[0]', '[1]']);
+  });
+
+  it('keeps the last state that it is told, as a copy, and takes none that is too long', () => {
+    const { stream } = open();
+    const frame = encodeFrame(frameType.newState, Buffer.from([0, 0xff]));
+    stream.push(frame);
+    frame.fill(1);
+    expect(stream.state).toEqual(Buffer.from([0, 0xff]));
+    stream.push(encodeFrame(frameType.newState, Buffer.alloc(0)));
+    expect(stream.state).toEqual(Buffer.alloc(0));
+    stream.push(encodeFrame(frameType.newState, Buffer.alloc(MAX_STATE_BYTES)));
+    expect(stream.frameError).toBeNull();
+    stream.push(encodeFrame(frameType.newState, Buffer.alloc(MAX_STATE_BYTES + 1)));
+    expect(stream.frameError?.code).toBe('too-long');
   });
 
   it('fails what follows "finished", and keeps what came before it', () => {

@@ -9,7 +9,6 @@ from ._failures import describe
 from ._linux import die_with_parent
 from ._signals import restore
 from ._sink import Sink
-from ._state import Carrier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ def run_child(host: Inheritance, instance: Any, order: RunOrder, ends: list[int]
         host.framework._sink = sink
         if host.confinement is not None:
             host.confinement.enter_run()  # everything is in place, no user code has run yet
-        carrier = Carrier(host.states.of(order.collector), order.state, sink.warning) if order.carries else None
-        code = _execute(instance, sink, host.confinement, carrier)
+        code = _execute(host, instance, order, sink)
     except BaseException as error:
         _complain(error)
     finally:
@@ -100,20 +98,23 @@ def _reseed(numpy_random: Any) -> None:
         pass  # something else of that name
 
 
-def _execute(instance: Any, sink: Sink, confinement: Confinement | None, carrier: Carrier | None) -> int:
-    error, refused = None, None
-    if carrier is not None:
+def _execute(host: Inheritance, instance: Any, order: RunOrder, sink: Sink) -> int:
+    error, refused, carrier = None, None, None
+    if order.state is not None and order.carries:
+        carrier = host.states.carrier(order.collector, order.state, sink.warning)
         carrier.restore()
     try:
         instance.run()
     except BaseException as raised:  # SystemExit and KeyboardInterrupt are the script's failures too
         error = describe(raised)
-        if confinement is not None:
-            refused = confinement.refused(raised)
+        if host.confinement is not None:
+            refused = host.confinement.refused(raised)
     flush()
     if not sink.is_owner:  # a process that the script forked and did not end: the run is not its own to finish
         _exit(_RETURNED)
-    if carrier is not None:
+    if carrier is not None or order.carries and not host.states.same[order.collector]():
+        if carrier is None:
+            carrier = host.states.carrier(order.collector, None, sink.warning)
         state = carrier.collect()
         if state is not None:
             sink.state(state)

@@ -31,6 +31,7 @@ _VERSION = 1
 _LENGTH = Struct('>H')
 _THE_INSTANCE = (INSTANCE, '', '')
 _MISSING = object()
+_TIMES = 40  # see _rehearsal.py
 
 
 class States:
@@ -39,16 +40,20 @@ class States:
     def __init__(self, bundle: Bundle, instances: dict[str, Any]) -> None:
         shared = Shared(bundle)
         self._baselines = {key: Baseline(instance, shared) for key, instance in instances.items()}
-        for _ in range(20):  # for the same reason as in _rehearsal.py
-            for baseline in self._baselines.values():
-                baseline.same()
+        self.same = {key: baseline.same for key, baseline in self._baselines.items()}
+        for check in self.same.values():
+            for _ in range(_TIMES):
+                check()
 
-    def of(self, key: str) -> Baseline:
-        return self._baselines[key]
+    def carrier(self, key: str, received: bytes | None, warn: Warn) -> Carrier:
+        return Carrier(self._baselines[key], received, warn)
 
 
 class Carrier:
-    """One run's state: made -> restored (where there was state) -> collected."""
+    """One run's state: made -> restored (where there was state) -> collected.
+
+    Only a run that was given state, or that changed something, needs one.
+    """
 
     def __init__(self, baseline: Baseline, received: bytes | None, warn: Warn) -> None:
         self._baseline = baseline
@@ -188,8 +193,6 @@ class Carrier:
     def collect(self) -> bytes | None:
         """The state to be carried on; None: it is what it was; empty: there is none any more. Never raises."""
         try:
-            if self._received is None and self._baseline.same():
-                return None
             self._index()
             payload = self._payload()
             if payload == (self._received or b''):

@@ -7,14 +7,14 @@ is found to differ is looked at again, slowly, by _state.py.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from operator import is_, itemgetter
+from operator import is_
 
 from ._state_bundle import CONTAINERS, attributes_of, base_of, isinstance_exactly_type, slots_of
 from ._state_codec import is_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Mapping
+    from typing import Any, Callable, Mapping
 
     from ._state_bundle import Bundle
 
@@ -64,6 +64,10 @@ class Look:
         self.slotted += other.slotted
         self.lengths += other.lengths
 
+    @property
+    def is_any(self) -> bool:
+        return bool(self.lists or self.dicts or self.slotted or self.lengths)
+
     def note_dict(self, held: Any) -> None:
         self.dicts.append((held, tuple(dict.keys(held)), tuple(dict.values(held))))
 
@@ -94,9 +98,6 @@ class Owner:
         self.values = tuple(space[name] for name in names)
         self.keys = frozenset(space)
         self.count = len(space)
-        # For one name alone itemgetter gives no tuple.
-        self._get = itemgetter(*names, names[0]) if names else None
-        self._expected = (*self.values, self.values[0]) if names else ()
 
     def space(self) -> Mapping[str, Any]:
         if self.is_slotted:
@@ -108,16 +109,10 @@ class Owner:
                 return {}
         return vars(self.target)
 
-    def same(self) -> bool:
+    def same_slots(self) -> bool:
         space = self.space()
-        if len(space) != self.count:
-            return False
-        if self._get is None:
-            return True
-        try:
-            return all(map(is_, self._get(space), self._expected))
-        except KeyError:  # one is gone
-            return False
+        return len(space) == self.count and all(space.get(name, self) is value
+                                                for name, value in zip(self.names, self.values))
 
 
 class Shared:
@@ -157,19 +152,41 @@ class Baseline:
         own = Owner(INSTANCE, instance, [name for name in own.space() if type(name) is str])
         self.owners = [own, *shared.owners]
         self.held = list(shared.held)
-        self._look = Look()
+        look = Look()
+        look.add(shared.look)
         for name, value in zip(own.names, own.values):
             held = hold((INSTANCE, name), value, shared.bundle, _MOST_ITEMS)
             if held is not None:
                 self.held.append(held)
-                self._look.add(held.look)
+                look.add(held.look)
+        self.same = check(self.owners, look)
 
-    def same(self) -> bool:
-        """Whether everything is as it was."""
-        for owner in self.owners:
-            if not owner.same():
-                return False
-        return self._look.same() and self.shared.look.same()
+
+def check(owners: list[Owner], look: Look) -> Callable[[], bool]:
+    """A function that tells whether everything is as it was.
+
+    It is written for these owners, as one expression: every run calls it once, right after a fork, when each object that
+    is touched costs the copy of its page, which takes longer than all that is done with it.
+    """
+    terms: list[str] = []
+    known: dict[str, Any] = {}
+    for number, owner in enumerate(owners):
+        space = 's{}'.format(number)
+        known[space] = owner.space()
+        if owner.is_slotted:
+            known[space] = owner
+            terms.append('{}.same_slots()'.format(space))
+            continue
+        terms.append('len({}) == {}'.format(space, owner.count))
+        for index, (name, value) in enumerate(zip(owner.names, owner.values)):
+            known['{}v{}'.format(space, index)] = value
+            terms.append('{0}[{1!r}] is {0}v{2}'.format(space, name, index))
+    if look.is_any:
+        known['look'] = look
+        terms.append('look.same()')
+    source = 'def same():\n try:\n  return {}\n except KeyError:\n  return False'.format('\n   and '.join(terms) or 'True')
+    exec(compile(source.replace('\n   and ', ' and '), '<state>', 'exec'), known)
+    return known['same']
 
 
 def is_carried_name(name: Any) -> bool:

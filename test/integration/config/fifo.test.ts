@@ -30,14 +30,18 @@ describe('a FIFO, which nobody writes to,', () => {
     await make(join(home, 'conf.d/bad.conf'));
     const { inputs, problems } = await readInputs({ home, env: {} });
     expect(inputs.map(({ key }) => key)).toEqual(['good']);
-    expect(problems.map(formatProblem)).toEqual(['conf.d/bad.conf: the file is a FIFO, not a regular file; move it elsewhere']);
+    expect(problems.map(formatProblem)).toEqual([
+      'conf.d/bad.conf: the file is a FIFO, not a regular file; move it elsewhere',
+    ]);
   });
 
   it('in place of pythond.toml is told and not waited for', async () => {
     await symlink(fifo, join(home, 'pythond.toml'));
     const { settings, problems } = await readSettings({ home, env: {} });
     expect(settings).toBeNull();
-    expect(problems.map(formatProblem)).toEqual(['pythond.toml: the file is a FIFO, not a regular file; move it elsewhere']);
+    expect(problems.map(formatProblem)).toEqual([
+      'pythond.toml: the file is a FIFO, not a regular file; move it elsewhere',
+    ]);
   });
 
   it('in place of a secret is told and not waited for', async () => {

@@ -1,5 +1,5 @@
 import { type CollectorId, type CollectorRecord, type RunRecord, schedulerId } from '@pythond/jobs';
-import { Collectors, keys, Leases } from '@pythond/registry';
+import { Collectors, keys, Leases, States, stateVersionOf } from '@pythond/registry';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestRedis, type TestRedis } from '../../support/redis.ts';
 
@@ -175,5 +175,98 @@ describe('the tick counts', () => {
     await leases.giveBack(scheduler, leaseOf(await claim(due)));
     await server.redis.script('FLUSH');
     expect((await claim(due + 1_000)).kind).toBe('claimed');
+  });
+});
+
+describe('the state that a run leaves', () => {
+  /** Every byte there is, and what a text would lose. */
+  const bytes = Buffer.from([...Array(256).keys(), 0xff, 0xfe, 0x00, 0xc3]);
+  const take = async (tick: number, knownState = '') => {
+    const claimed = await leases.claim({
+      scheduler,
+      jobId: `repeat:${scheduler}:${tick}`,
+      worker: 'a',
+      dueMs: tick,
+      kind: 'grid',
+      knownVersion: '',
+      knownState,
+    });
+    if (claimed.kind !== 'claimed') throw new Error(`not claimed: ${claimed.kind}`);
+    return claimed;
+  };
+  const leave = (lease: string, tick: number, state: Buffer | null) =>
+    leases.release({ scheduler, lease, record: runRecord(tick), output: null, state });
+
+  it('is given to the next, byte for byte, unless its worker holds that version', async () => {
+    const first = await take(due);
+    expect(first).toMatchObject({ stateVersion: '', state: null });
+    expect(await leave(first.lease, due, bytes)).toBe(true);
+
+    const second = await take(due + 1_000);
+    expect(second).toMatchObject({ stateVersion: stateVersionOf(first.lease), state: bytes });
+    expect(await leave(second.lease, due + 1_000, null)).toBe(true);
+
+    const third = await take(due + 2_000, second.stateVersion);
+    expect(third).toMatchObject({ stateVersion: second.stateVersion, state: null });
+    expect(await leave(third.lease, due + 2_000, Buffer.from('new'))).toBe(true);
+
+    const fourth = await take(due + 3_000, second.stateVersion);
+    expect(fourth).toMatchObject({ stateVersion: stateVersionOf(third.lease), state: Buffer.from('new') });
+    expect(await leave(fourth.lease, due + 3_000, Buffer.alloc(0))).toBe(true);
+    expect(await take(due + 4_000, fourth.stateVersion)).toMatchObject({ stateVersion: '', state: null });
+  });
+
+  it('is refused from a worker whose lease is somebody else by now', async () => {
+    const first = await take(due);
+    await leave(first.lease, due, bytes);
+    const stale = await take(due + 1_000);
+    await server.redis.del(keys.lease(scheduler)); // it ran out
+    const current = await take(due + 2_000);
+    expect(await leave(stale.lease, due + 1_000, Buffer.from('stale'))).toBe(false);
+    expect(await leave(stale.lease, due + 1_000, Buffer.alloc(0))).toBe(false);
+    expect(await leave(current.lease, due + 2_000, null)).toBe(true);
+    expect(await take(due + 3_000)).toMatchObject({ state: bytes });
+  });
+
+  it('stays as it was when the run is given back', async () => {
+    const first = await take(due);
+    await leave(first.lease, due, bytes);
+    await leases.giveBack(scheduler, (await take(due + 1_000)).lease);
+    expect(await take(due + 1_000)).toMatchObject({ again: true, state: bytes });
+  });
+
+  it('expires with a collector that is gone, also when a run of it ends later', async () => {
+    const first = await take(due);
+    await leave(first.lease, due, bytes);
+    expect(await server.redis.pttl(keys.state(scheduler))).toBe(-1);
+    const second = await take(due + 1_000);
+    await collectors.remove([id]);
+    expect(await server.redis.pttl(keys.state(scheduler))).toBeGreaterThan(6 * 24 * 3600 * 1000);
+    await server.redis.del(keys.state(scheduler));
+    await leave(second.lease, due + 1_000, bytes);
+    expect(await server.redis.pttl(keys.state(scheduler))).toBeGreaterThan(6 * 24 * 3600 * 1000);
+    await collectors.register([record]);
+    expect(await server.redis.pttl(keys.state(scheduler))).toBe(-1);
+  });
+
+  it('can be looked at, as far as it says itself what it holds, and cleared', async () => {
+    const states = new States(server.redis);
+    expect(await states.view(scheduler)).toBeNull();
+    const header = Buffer.from('{"instance":["n"],"modules":{"m":["T"]}}');
+    const headed = Buffer.concat([Buffer.from([0, header.length]), header, bytes]);
+    for (const [left, names] of [
+      [headed, { instance: ['n'], modules: { m: ['T'] }, classes: {} }],
+      [bytes, null],
+      [Buffer.from([1]), null],
+      [Buffer.from('\x00\x04nullx'), null],
+    ] as const) {
+      const claimed = await take(due);
+      await leave(claimed.lease, due, left);
+      const version = stateVersionOf(claimed.lease);
+      expect(await states.view(scheduler)).toEqual({ bytes: left.length, version, atMs: due + 5, names });
+    }
+    expect(await states.clear(scheduler)).toBe(true);
+    expect(await states.clear(scheduler)).toBe(false);
+    expect(await take(due + 1_000)).toMatchObject({ stateVersion: '', state: null });
   });
 });
