@@ -2,14 +2,13 @@ import { type CollectorId, offsetMs, type RunRecord, schedulerId } from '@python
 import { Inputs, keys } from '@pythond/registry';
 import { describe, expect, it } from 'vitest';
 import type { RunningCli } from '../support/cli.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually as eventuallyWithin } from '../support/eventually.ts';
 import { makeFleet, type TestFleet } from '../support/fleet.ts';
-import { block } from '../support/home.ts';
 import { living, treeOf, untilGone } from '../support/processes.ts';
-import type { Tally, TallyLine } from '../support/tally.ts';
+import { openBlock, type Tally, type TallyLine } from '../support/tally.ts';
 
-/** A lease and a lock live for 15 s, stalled jobs are looked for every 5 s: twenty times the 30 s that are promised. */
-const RECOVERY_MS = 600_000;
+/** A lease and a lock live for 15 s, stalled jobs are looked for every 5 s: ten times the 30 s that are promised. */
+const PATIENCE_MS = 300_000;
 const slow = { timeout: 900_000 };
 
 /** Reports its pid, and tells the tally. */
@@ -37,6 +36,9 @@ class ${name}(DataKitFramework):
         say(self, 'end')
 `;
 
+const eventually = <T>(what: string, probe: () => T | Promise<T>) =>
+  eventuallyWithin(what, probe, PATIENCE_MS);
+
 const isGrid = ({ kind }: RunRecord) => kind === 'grid';
 
 /** The time that a metric without one of its own gets: its tick's, unless the run came too late for that. */
@@ -62,7 +64,7 @@ describe('two workers and a scheduler on one Redis', () => {
     const fleet = await makeFleet();
     const names = ['One', 'Two', 'Three'];
     await fleet.home.write({
-      'conf.d/a.conf': block('a', ['a'], 'interval = "500ms"'),
+      'conf.d/a.conf': openBlock('a', ['a'], 'interval = "500ms"'),
       'python.d/a/a.py': counter(fleet.tally, ...names),
     });
     const scheduler = fleet.start('scheduler');
@@ -87,7 +89,7 @@ describe('two workers and a scheduler on one Redis', () => {
   it('never run a collector beside itself, and count what they skip', slow, async () => {
     const fleet = await makeFleet();
     await fleet.home.write({
-      'conf.d/slow.conf': block('slow', ['slow'], 'interval = "500ms"'),
+      'conf.d/slow.conf': openBlock('slow', ['slow'], 'interval = "500ms"'),
       'python.d/slow/slow.py': `${fleet.tally.python}
 
 class Slow(DataKitFramework):
@@ -110,20 +112,21 @@ class Slow(DataKitFramework):
   });
 });
 
-describe('a worker that is killed in mid-run', () => {
-  it('takes its run along, and the tick runs again on another', slow, async () => {
-    const fleet = await makeFleet();
+// These wait for clocks of 15 and 20 seconds, so they do it together.
+describe.concurrent('a worker that is killed in mid-run', () => {
+  it('takes its run along, and the tick runs again on another', slow, async ({ onTestFinished }) => {
+    const fleet = await makeFleet({ atEnd: onTestFinished });
     const input = dueSoon('Holder', 60_000);
     const id = `${input}/h/h:Holder`;
     await fleet.home.write({
-      'conf.d/h.conf': block(input, ['h'], 'interval = "60s"'),
+      'conf.d/h.conf': openBlock(input, ['h'], 'interval = "60s"'),
       'python.d/h/h.py': holder(fleet.tally),
     });
     fleet.start('scheduler');
     const workers = await Promise.all([fleet.startWorker(), fleet.startWorker()]);
     await eventually('the first run', async () => (await fleet.runs(id)).length === 1);
     await fleet.tally.holdRuns();
-    const started = await fleet.tally.untilHeld('Holder', RECOVERY_MS);
+    const started = await fleet.tally.untilHeld('Holder', PATIENCE_MS);
     const { job, worker: lostWorker } = await eventually('its lease', () => fleet.holder(id));
     const victim = await fleet.busyOf(id, workers);
     const below = treeOf(victim.pid);
@@ -133,10 +136,8 @@ describe('a worker that is killed in mid-run', () => {
     await untilGone(below); // the host ends by itself when its worker has gone, and its runs with it
     await fleet.tally.letGo();
 
-    const again = await eventually(
-      'the tick to run again',
-      async () => (await fleet.runs(id)).find((run) => run.id === job),
-      RECOVERY_MS,
+    const again = await eventually('the tick to run again', async () =>
+      (await fleet.runs(id)).find((run) => run.id === job),
     );
     expect(again).toMatchObject({ kind: 'grid', outcome: { kind: 'succeeded' } });
     expect(again.attempt).toBeGreaterThan(1);
@@ -147,18 +148,18 @@ describe('a worker that is killed in mid-run', () => {
     expectTicksToAddUp(counts);
   });
 
-  it('loses the tick when a later one has started before it comes back', slow, async () => {
-    const fleet = await makeFleet();
+  it('loses the tick when a later one has started before it comes back', slow, async ({ onTestFinished }) => {
+    const fleet = await makeFleet({ atEnd: onTestFinished });
     const id = 'h/h/h:Holder';
     await fleet.home.write({
-      'conf.d/h.conf': block('h', ['h'], 'interval = "1s"'),
+      'conf.d/h.conf': openBlock('h', ['h'], 'interval = "1s"'),
       'python.d/h/h.py': holder(fleet.tally),
     });
     fleet.start('scheduler');
     const workers = await Promise.all([fleet.startWorker(), fleet.startWorker()]);
     await eventually('a grid run', async () => (await fleet.runs(id)).some(isGrid));
     await fleet.tally.holdRuns();
-    await fleet.tally.untilHeld('Holder');
+    await fleet.tally.untilHeld('Holder', PATIENCE_MS);
     const victim = await fleet.busyOf(id, workers);
     const { job } = await eventually('its lease', () => fleet.holder(id));
     expect(job).toMatch(/^repeat:/);
@@ -168,11 +169,7 @@ describe('a worker that is killed in mid-run', () => {
     await fleet.redis.del(keys.lease(schedulerId(id as CollectorId)));
     await fleet.tally.letGo();
 
-    await eventually(
-      'the lost tick to be counted',
-      async () => (await fleet.counts(id))['lost'],
-      RECOVERY_MS,
-    );
+    await eventually('the lost tick to be counted', async () => (await fleet.counts(id))['lost']);
     const counts = await fleet.counts(id);
     expect(counts['lost']).toBe(1);
     expect((await fleet.runs(id)).map((run) => run.id)).not.toContain(job);
@@ -183,32 +180,36 @@ describe('a worker that is killed in mid-run', () => {
   });
 });
 
-describe('a worker that is told to stop', () => {
-  it('gives the runs that do not end in time back, and another worker runs them', slow, async () => {
-    const fleet = await makeFleet();
-    const id = 'h/h/h:Holder';
-    await fleet.home.write({
-      'conf.d/h.conf': block('h', ['h'], 'interval = "1h"'),
-      'python.d/h/h.py': holder(fleet.tally),
-    });
-    await fleet.tally.holdRuns();
-    fleet.start('scheduler');
-    const first = await fleet.startWorker();
-    const started = await fleet.tally.untilHeld('Holder');
-    const { job } = await eventually('its lease', () => fleet.holder(id));
-    await fleet.startWorker();
-    const below = treeOf(first.pid);
+describe.concurrent('a worker that is told to stop', () => {
+  it(
+    'gives the runs that do not end in time back, and another worker runs them',
+    slow,
+    async ({ onTestFinished }) => {
+      const fleet = await makeFleet({ atEnd: onTestFinished });
+      const id = 'h/h/h:Holder';
+      await fleet.home.write({
+        'conf.d/h.conf': openBlock('h', ['h'], 'interval = "1h"'),
+        'python.d/h/h.py': holder(fleet.tally),
+      });
+      await fleet.tally.holdRuns();
+      fleet.start('scheduler');
+      const first = await fleet.startWorker();
+      const started = await fleet.tally.untilHeld('Holder', PATIENCE_MS);
+      const { job } = await eventually('its lease', () => fleet.holder(id));
+      await fleet.startWorker();
+      const below = treeOf(first.pid);
 
-    const { code, stderr } = await first.stop('SIGTERM');
-    expect({ code, stderr: stderr.replace(/^NOT CONFINED.*\n/, '') }).toEqual({ code: 0, stderr: '' });
-    expect(living(below)).toEqual([]);
-    expect(below.map(({ pid }) => pid)).toContain(started.pid);
-    await fleet.tally.letGo();
+      const { code, stderr } = await first.stop('SIGTERM');
+      expect({ code, stderr: stderr.replace(/^NOT CONFINED.*\n/, '') }).toEqual({ code: 0, stderr: '' });
+      expect(living(below)).toEqual([]);
+      expect(below.map(({ pid }) => pid)).toContain(started.pid);
+      await fleet.tally.letGo();
 
-    const run = await eventually('the run of the other worker', async () => (await fleet.runs(id))[0]);
-    expect(run).toMatchObject({ id: job, outcome: { kind: 'succeeded' }, points: { delivered: 1 } });
-    expect(await fleet.runs(id)).toHaveLength(1);
-  });
+      const run = await eventually('the run of the other worker', async () => (await fleet.runs(id))[0]);
+      expect(run).toMatchObject({ id: job, outcome: { kind: 'succeeded' }, points: { delivered: 1 } });
+      expect(await fleet.runs(id)).toHaveLength(1);
+    },
+  );
 });
 
 describe('the scheduler', () => {
@@ -218,7 +219,7 @@ describe('the scheduler', () => {
     async () => {
       const fleet = await makeFleet();
       await fleet.home.write({
-        'conf.d/a.conf': block('a', ['a'], 'interval = "500ms"'),
+        'conf.d/a.conf': openBlock('a', ['a'], 'interval = "500ms"'),
         'python.d/a/a.py': counter(fleet.tally, 'One', 'Two'),
       });
       await fleet.startWorker();
@@ -245,8 +246,8 @@ describe('the scheduler', () => {
   it('stops a collector whose block or class is gone when it starts again', slow, async () => {
     const fleet = await makeFleet();
     await fleet.home.write({
-      'conf.d/a.conf': block('a', ['a'], 'interval = "500ms"'),
-      'conf.d/b.conf': block('b', ['b'], 'interval = "500ms"'),
+      'conf.d/a.conf': openBlock('a', ['a'], 'interval = "500ms"'),
+      'conf.d/b.conf': openBlock('b', ['b'], 'interval = "500ms"'),
       'python.d/a/a.py': counter(fleet.tally, 'Stays', 'Leaves'),
       'python.d/b/b.py': counter(fleet.tally, 'LeavesToo'),
     });
@@ -279,7 +280,7 @@ describe('the scheduler', () => {
   it('writes a schedule that is gone from Redis anew, without being started again', slow, async () => {
     const fleet = await makeFleet();
     await fleet.home.write({
-      'conf.d/a.conf': block('a', ['a'], 'interval = "500ms"'),
+      'conf.d/a.conf': openBlock('a', ['a'], 'interval = "500ms"'),
       'python.d/a/a.py': counter(fleet.tally, 'One'),
     });
     await fleet.startWorker();
@@ -287,7 +288,7 @@ describe('the scheduler', () => {
     const scheduler = schedulerId('a/a/a:One' as CollectorId);
     await eventually('it to run', async () => (await fleet.tally.count('One', 'end')) >= 2);
     await fleet.ticks.unschedule([scheduler]);
-    await eventually('the schedule', async () => (await fleet.ticks.stored()).has(scheduler), RECOVERY_MS);
+    await eventually('the schedule', async () => (await fleet.ticks.stored()).has(scheduler));
     const ended = await fleet.tally.count('One', 'end');
     await eventually('runs to go on', async () => (await fleet.tally.count('One', 'end')) > ended + 2);
   });
@@ -298,7 +299,7 @@ describe('the scheduler', () => {
     async () => {
       const fleet = await makeFleet();
       await fleet.home.write({
-        'conf.d/a.conf': block('a', ['a'], 'interval = "500ms"'),
+        'conf.d/a.conf': openBlock('a', ['a'], 'interval = "500ms"'),
         'python.d/a/a.py': counter(fleet.tally, 'One'),
       });
       await fleet.startWorker();

@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { makeFleet, type TestFleet } from '../support/fleet.ts';
 import { block } from '../support/home.ts';
 import { findProcess } from '../support/processes.ts';
+import { openBlock } from '../support/tally.ts';
 
 const slow = { timeout: 600_000 };
 /** All of a file's tests share one fleet; its collectors are paused, so that they run by hand only. */
@@ -18,11 +19,11 @@ beforeAll(async () => {
   fleet = await makeFleet({ standin: { maxPoints: 400_000 }, atEnd: (stop) => atEnd.unshift(stop) });
   await fleet.home.write({
     'conf.d/limits.conf': [
-      block('hang', ['hang'], `${paused}\ntimeout = 5`),
+      openBlock('hang', ['hang'], `${paused}\ntimeout = 5`),
       block('loud', ['loud'], paused),
       block('many', ['many'], paused),
       block('ends', ['ends'], paused),
-      block('pair', ['pair'], paused),
+      openBlock('pair', ['pair'], paused),
     ].join('\n'),
     'python.d/hang/hang.py': hanging(path.join(fleet.home.dir, 'pids')),
     'python.d/loud/loud.py': loud,

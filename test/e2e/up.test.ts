@@ -1,5 +1,6 @@
-import { cp } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startStandin } from '@pythond/datakit-standin';
 import type { RunRecord } from '@pythond/jobs';
@@ -8,7 +9,8 @@ import { type RunningCli, repository, runCli, startCli } from '../support/cli.ts
 import { eventually } from '../support/eventually.ts';
 import { block, makeHome, type TestHome } from '../support/home.ts';
 import { type KnownProcess, killAll, living, treeOf, untilGone } from '../support/processes.ts';
-import { Tally } from '../support/tally.ts';
+import { startTestRedis } from '../support/redis.ts';
+import { openBlock, Tally } from '../support/tally.ts';
 
 const slow = { timeout: 600_000 };
 
@@ -46,7 +48,6 @@ describe('up', () => {
     expect(runs[0]?.warnings).toMatchObject([{ code: 'string-field-dropped', count: 2 }]);
 
     const said = up.stdout();
-    expect(said).toContain('NOT CONFINED');
     expect(said).toContain('+ demo/Demo/demo:Demo  every 10 s');
     expect(said).toMatch(
       new RegExp(`✓ 2 points of metric accepted by ${url} in .* from demo/Demo/demo:Demo`),
@@ -69,7 +70,7 @@ describe('up', () => {
         return waiting.length >= 3 ? waiting : null;
       });
       expect(up.stdout()).toContain('silent now; points wait until it answers');
-      expect(up.stdout()).toContain('they are kept and tried again');
+      expect(up.stdout()).toMatch(/kept for .* to be tried again/);
 
       const standin = await startStandin({ port });
       onTestFinished(() => standin.close());
@@ -87,23 +88,43 @@ describe('up', () => {
     },
   );
 
-  it('says so clearly when its Redis is killed, and still ends when it is told to', slow, async () => {
+  it('says so clearly when its Redis is killed, ends with 1, and has kept what it knew', slow, async () => {
     const standin = await startStandin();
     onTestFinished(() => standin.close());
     const home = await homeOf({ x: collector('Steady', point('Steady')) }, 'interval = 1');
     const up = start(['up', '--home', home.dir], { DATAKIT_URL: standin.url });
     await eventually('it to deliver', () => standin.received.points > 1);
-    const redis = await eventually('its Redis', () =>
-      treeOf(up.pid).find(({ name }) => /redis|valkey/.test(name)),
-    );
-    process.kill(redis.pid, 'SIGKILL');
-    await eventually('a word about it', () => up.stderr().includes('Redis ended by itself'));
-    await expectCleanEnd(up);
+    const below = treeOf(up.pid);
+    const redis = below.find(({ name }) => /redis|valkey/.test(name));
+    process.kill(redis?.pid ?? Number.NaN, 'SIGKILL');
+    const { code, stderr } = await up.ended;
+    expect(stderr).toContain('Redis ended by itself, so the fleet ends too');
+    expect({ code, trace: traceIn(stderr) }).toEqual({ code: 1, trace: undefined });
+    await untilGone(below);
 
     const again = start(['up', '--home', home.dir], { DATAKIT_URL: standin.url });
     const before = standin.received.points;
     await eventually('it to deliver again', () => standin.received.points > before + 1);
+    expect((await runsOf(home, 'Steady')).filter(({ kind }) => kind === 'first')).toHaveLength(1);
     await expectCleanEnd(again);
+  });
+
+  it('ends when it is told to while a Redis that is not its own is away', slow, async () => {
+    const standin = await startStandin();
+    onTestFinished(() => standin.close());
+    const redis = await startTestRedis();
+    const passwordFile = path.join(await mkdtemp(path.join(tmpdir(), 'pythond-')), 'password');
+    onTestFinished(() => rm(path.dirname(passwordFile), { recursive: true }));
+    await writeFile(passwordFile, redis.target.password ?? '');
+    const home = await homeOf({ x: collector('Steady', point('Steady')) }, 'interval = 1');
+    const up = start(['up', '--home', home.dir], {
+      DATAKIT_URL: standin.url,
+      REDIS_URL: redis.target.url,
+      PYTHOND_REDIS_PASSWORD_FILE: passwordFile,
+    });
+    await eventually('it to deliver', () => standin.received.points > 1);
+    await redis.stop();
+    await expectCleanEnd(up);
   });
 
   it('ends at once at the second Ctrl-C, and takes what runs along', slow, async () => {
@@ -113,7 +134,7 @@ describe('up', () => {
     onTestFinished(() => home.remove());
     const tally = new Tally(home);
     await home.write({
-      'conf.d/x.conf': block('x', ['x']),
+      'conf.d/x.conf': openBlock('x', ['x']),
       'python.d/x/x.py': `${tally.python}
 class Held(DataKitFramework):
     def run(self):
@@ -194,7 +215,7 @@ describe('up --once', () => {
     const env = { DATAKIT_URL: `http://127.0.0.1:${port}` };
     const { code, stdout } = await runCli(['up', '--once', '--home', home.dir], { env });
     expect(code).toBe(1);
-    expect(stdout).toContain('they are kept and tried again');
+    expect(stdout).toMatch(/kept for .* to be tried again/);
     const standin = await startStandin({ port });
     onTestFinished(() => standin.close());
     const up = start(['up', '--home', home.dir], env);
@@ -242,8 +263,12 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
 async function expectCleanEnd(cli: RunningCli): Promise<void> {
   const below: KnownProcess[] = treeOf(cli.pid);
   const { code, stderr } = await cli.stop();
-  expect({ code, trace: /^\s+at .*$/m.exec(stderr)?.[0] }).toEqual({ code: 0, trace: undefined });
+  expect({ code, trace: traceIn(stderr) }).toEqual({ code: 0, trace: undefined });
   expect(living(below)).toEqual([]);
+}
+
+function traceIn(text: string): string | undefined {
+  return /^\s+at .*$/m.exec(text)?.[0];
 }
 
 /** The newest runs, newest first; none while the fleet does not know the collector. */

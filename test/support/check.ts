@@ -44,7 +44,7 @@ export interface CheckedFailure {
 
 export interface CheckAnswer extends Checked {
   readonly code: number | null;
-  /** Line by line: what is wrong with the configuration. */
+  /** Line by line: what is wrong with the configuration. Not what this machine can't confine. */
   readonly said: readonly string[];
   readonly collector: (id: string) => CheckedCollector;
 }
@@ -62,7 +62,7 @@ export async function check(
   return {
     ...checked,
     code,
-    said: stderr.split('\n').filter((line) => line !== ''),
+    said: stderr.split('\n').filter((line) => line !== '' && !line.startsWith('NOT CONFINED')),
     collector: (id) => {
       const found = checked.collectors.find((one) => one.id === id);
       if (found) return found;

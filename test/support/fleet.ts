@@ -13,6 +13,9 @@ import { makeHome, type TestHome } from './home.ts';
 import { type KnownProcess, killAll, treeOf, untilGone } from './processes.ts';
 import { Tally } from './tally.ts';
 
+/** Several may start at once, on a slow machine. */
+const START_MS = 300_000;
+
 export type AppName = 'scheduler' | 'worker' | 'normalizer';
 
 export interface FleetOptions {
@@ -60,10 +63,11 @@ export class TestFleet {
   /** Starts one and waits until the fleet knows it. */
   async startWorker(env: Readonly<Record<string, string>> = {}): Promise<RunningCli> {
     const cli = this.start('worker', env);
-    await eventually('the worker to be known', async () => {
+    const isKnown = async () => {
       if (cli.process.exitCode !== null) throw new Error(`it ended: ${cli.stdout()}${cli.stderr()}`);
       return this.workerOf(cli);
-    });
+    };
+    await eventually('the worker to be known', isKnown, START_MS);
     return cli;
   }
 

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
-import type { TestHome } from './home.ts';
+import { block, type TestHome } from './home.ts';
 
 /** A line that a collector wrote, by itself, outside of all that is tested. */
 export interface TallyLine {
@@ -86,4 +86,9 @@ def wait_while_held(name=${JSON.stringify(this.hold)}):
       deadlineMs,
     );
   }
+}
+
+/** A block of conf.d whose collectors may write outside of their own folder, as those that tell the tally do. */
+export function openBlock(name: string, dirs: readonly string[], more = ''): string {
+  return block(name, dirs, `  sandbox = "none"\n  ${more}`);
 }

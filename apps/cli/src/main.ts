@@ -6,6 +6,9 @@ import { CommandError, type ExitCode, exitCodes } from './exit.ts';
 import { createProgram } from './program.ts';
 import { createTerminal } from './terminal.ts';
 
+/** What a command left open (a connection to a Redis that is away, say) does not keep the process longer than this. */
+const LINGER_MS = 2_000;
+
 /**
  * Runs one command line and sets the exit code of the process. The first Ctrl-C asks the command to end in order,
  * the second ends the process at once.
@@ -22,6 +25,7 @@ export async function main(args: readonly string[]): Promise<void> {
     process.exitCode = await run(context, args);
   } finally {
     off();
+    setTimeout(() => process.exit(), LINGER_MS).unref();
   }
 }
 

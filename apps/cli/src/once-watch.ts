@@ -4,6 +4,7 @@ import { connect, type RedisTarget, TickQueue } from '@pythond/queue';
 import type { SchedulerEvent } from '@pythond/scheduler';
 import type { WorkerEvent } from '@pythond/worker';
 import { type ExitCode, exitCodes } from './exit.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /**
  * For `up --once`: sees to it that every collector that is found runs once, and knows when all have, and whether all
@@ -58,9 +59,9 @@ export class OnceWatch {
     this.#finishWhenDone();
   }
 
-  /** Resolves with the exit code when all have run, or with `failed` when the signal fires before. */
+  /** Resolves with the exit code when all have run, or with `interrupted` when the signal fires before. */
   done(signal: AbortSignal): Promise<ExitCode> {
-    signal.addEventListener('abort', () => this.#resolve(exitCodes.interrupted), { once: true });
+    void untilAborted(signal).then(() => this.#resolve(exitCodes.interrupted));
     return this.#done;
   }
 

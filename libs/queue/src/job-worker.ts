@@ -1,3 +1,4 @@
+import { pause } from '@pythond/lifecycle';
 import { type Job, RateLimitError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { PREFIX } from './names.ts';
@@ -5,6 +6,9 @@ import { PREFIX } from './names.ts';
 /** What BullMQ's locks and stall checks are set to: a killed worker's job runs again within 20 s. */
 const LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
+/** How long Redis must have been away before stopping no longer waits for it. */
+const VAIN_MS = 2_000;
+const VAIN_CHECK_MS = 100;
 /** A job that kills every worker that takes it is given up after so many starts. */
 const MAX_STARTED_ATTEMPTS = 3;
 
@@ -66,11 +70,13 @@ function startBounds(maxStarts: number | null = MAX_STARTED_ATTEMPTS) {
  * One BullMQ worker.
  *
  * States: running → stopping (takes nothing new; what runs goes on) → interrupted (after the drain time the signal of
- * each job fires, its processor answers `back`, and the job waits for another worker) → stopped.
+ * each job fires, its processor answers `back`, and the job waits for another worker) → stopped. Where Redis is away
+ * it is stopped all the same; its jobs are found stalled later.
  */
 export class JobWorker {
   readonly #worker: Worker;
   readonly #options: JobWorkerOptions;
+  #running = 0;
   #stopped: Promise<void> | undefined;
 
   constructor(options: JobWorkerOptions) {
@@ -78,7 +84,14 @@ export class JobWorker {
     // Three plain parameters: with fewer BullMQ hands out no signal and cancelJob does nothing.
     this.#worker = new Worker(
       options.queue,
-      async (job: Job, token?: string, signal?: AbortSignal) => this.#run(job, token, signal),
+      async (job: Job, token?: string, signal?: AbortSignal) => {
+        this.#running += 1;
+        try {
+          return await this.#run(job, token, signal);
+        } finally {
+          this.#running -= 1;
+        }
+      },
       {
         connection: options.connection,
         prefix: PREFIX,
@@ -124,10 +137,23 @@ export class JobWorker {
   async #stop(drainMs: number): Promise<void> {
     const closed = this.#worker.close();
     const timer = setTimeout(() => this.#worker.cancelAllJobs('stopping'), drainMs);
+    const over = new AbortController();
     try {
-      await closed;
+      await Promise.race([closed, this.#untilVain(drainMs, over.signal)]);
     } finally {
+      over.abort();
       clearTimeout(timer);
+    }
+  }
+
+  /** Without Redis BullMQ never closes. Resolves when Redis stays away and nothing runs, or has run beyond its time. */
+  async #untilVain(drainMs: number, signal: AbortSignal): Promise<void> {
+    const drainedMs = performance.now() + drainMs + VAIN_MS;
+    for (let awayMs = 0; awayMs < VAIN_MS && !signal.aborted; ) {
+      await pause(VAIN_CHECK_MS, signal);
+      const isBusy = this.#running > 0 && performance.now() < drainedMs;
+      const isAway = this.#options.connection.status !== 'ready';
+      awayMs = isAway && !isBusy ? awayMs + VAIN_CHECK_MS : 0;
     }
   }
 

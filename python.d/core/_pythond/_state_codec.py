@@ -100,15 +100,15 @@ def _of(kind: type, value: Any) -> Any:
 
 
 class Codec:
-    """For one process of a run, or the host at its start.
+    """Made in the host, where it costs no run; each child has its own copy.
 
     `named` are the objects that keep their identity, each with its persistent id; `find` gives them by that id.
     """
 
-    def __init__(self, bundle: Bundle, named: dict[int, Any], find: Callable[[Any], Any]) -> None:
+    def __init__(self, bundle: Bundle, named: dict[int, Any]) -> None:
         self.bundle = bundle
         self.lost: list[Lost] = []
-        self._find = find
+        self.find: Callable[[Any], Any] = _find_nothing
         self._safe: set[type] = set()
         self._builders = {'bytearray': _bytearray, 'complex': _complex, 'deque': _deque, 'dict': _ordered_dict,
                           'counter': _counter, 'defaultdict': _defaultdict, 'standard': _standard, 'uuid': _uuid,
@@ -250,7 +250,7 @@ class Codec:
             if builder is None:
                 raise Refused('it calls "{}"'.format(pid[:100]))
             return builder
-        return self._find(pid)
+        return self.find(pid)
 
 
 class _Pickler(Pickler):
@@ -276,6 +276,10 @@ class _Unpickler(Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         raise UnpicklingError('it names {}.{}'.format(module, name)[:200])
+
+
+def _find_nothing(_pid: Any) -> Any:
+    raise Refused('a reference to nothing')
 
 
 def is_standard(kind: type) -> bool:

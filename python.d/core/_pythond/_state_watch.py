@@ -7,10 +7,11 @@ is found to differ is looked at again, slowly, by _state.py.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
+from itertools import chain
 from operator import is_
 
 from ._state_bundle import CONTAINERS, attributes_of, base_of, isinstance_exactly_type, slots_of
-from ._state_codec import is_standard
+from ._state_codec import Codec, is_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,50 +27,73 @@ _MOST_ITEMS = 20_000  # of one object, nested ones included: more is a table, an
 _MOST_SHARED_ITEMS = 50_000  # of all module and class names of a bundle
 
 INSTANCE = ''
+THE_INSTANCE = (INSTANCE, '', '')  # its persistent id
+
+flat = chain.from_iterable
+_VALUES_OF = dict.values
 
 
 class Look:
-    """What an object and everything below it held: `same()` tells whether it still does."""
+    """What an object and everything below it held: `same()` tells whether it still does.
 
-    __slots__ = ('lists', 'dicts', 'slotted', 'lengths', 'size')
+    All that the objects held lies in a few long tuples: one for each object would be as many pages to copy.
+    """
+
+    __slots__ = ('lists', 'items', 'lengths', 'dicts', 'keys', 'values', 'counts', 'odd', 'sized', 'size')
 
     def __init__(self) -> None:
-        self.lists: list[tuple[Any, tuple[Any, ...]]] = []
-        self.dicts: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = []
-        self.slotted: list[tuple[Any, dict[str, Any]]] = []
-        self.lengths: list[tuple[Any, int]] = []
+        self.lists: list[Any] = []  # and what is iterated likewise
+        self.items: list[Any] = []
+        self.lengths: list[int] = []
+        self.dicts: list[Any] = []
+        self.keys: list[Any] = []
+        self.values: list[Any] = []
+        self.counts: list[int] = []
+        self.odd: list[tuple[Any, Callable[[Any], Any], Any]] = []  # subclasses and __slots__
+        self.sized: list[tuple[Any, int]] = []  # too much to look into
         self.size = 0
 
     def same(self) -> bool:
-        for held, count in self.lengths:
+        for held, count in self.sized:
             if len(held) != count:
                 return False
-        for held, items in self.lists:
-            if len(held) != len(items) or not all(map(is_, held, items)):
-                return False
-        for held, keys, values in self.dicts:
-            if len(held) != len(keys) or not all(map(is_, dict.values(held), values)) \
-                    or not all(map(is_, held, keys)):
-                return False
-        for held, attributes in self.slotted:
-            now = attributes_of(held)
-            if len(now) != len(attributes) or not all(now.get(name, self) is value
-                                                      for name, value in attributes.items()):
+        if self.lists and ([*map(len, self.lists)] != self.lengths
+                           or not all(map(is_, flat(self.lists), self.items))):
+            return False
+        if self.dicts and ([*map(len, self.dicts)] != self.counts or not all(map(is_, flat(self.dicts), self.keys))
+                           or not all(map(is_, flat(map(_VALUES_OF, self.dicts)), self.values))):
+            return False
+        for held, contents_of, contents in self.odd:
+            now = contents_of(held)
+            if len(now) != len(contents) or not all(map(is_, now, contents)):
                 return False
         return True
 
     def add(self, other: Look) -> None:
-        self.lists += other.lists
-        self.dicts += other.dicts
-        self.slotted += other.slotted
-        self.lengths += other.lengths
+        for mine, others in zip(self._parts(), other._parts()):
+            mine += others
+
+    def _parts(self) -> tuple[list[Any], ...]:
+        return (self.lists, self.items, self.lengths, self.dicts, self.keys, self.values, self.counts, self.odd,
+                self.sized)
 
     @property
     def is_any(self) -> bool:
-        return bool(self.lists or self.dicts or self.slotted or self.lengths)
+        return any(self._parts())
+
+    def note_list(self, held: Any) -> None:
+        self.lists.append(held)
+        self.lengths.append(len(held))
+        self.items += held
 
     def note_dict(self, held: Any) -> None:
-        self.dicts.append((held, tuple(dict.keys(held)), tuple(dict.values(held))))
+        self.dicts.append(held)
+        self.counts.append(len(held))
+        self.keys += held
+        self.values += held.values()
+
+    def note_odd(self, held: Any, contents_of: Callable[[Any], Any]) -> None:
+        self.odd.append((held, contents_of, contents_of(held)))
 
 
 class Held:
@@ -160,6 +184,12 @@ class Baseline:
                 self.held.append(held)
                 look.add(held.look)
         self.same = check(self.owners, look)
+        # What only a run with state needs, made here because it is dearer in a child.
+        self.owner_of = {owner.key: owner for owner in self.owners}
+        self.held_of = {held.key: held for held in self.held}
+        named: dict[int, Any] = {id(held.value): held.pid for held in self.held if held.tag is not None}
+        named[id(instance)] = THE_INSTANCE
+        self.codec = Codec(shared.bundle, named)
 
 
 def check(owners: list[Owner], look: Look) -> Callable[[], bool]:
@@ -207,10 +237,10 @@ def hold(key: Key, value: Any, bundle: Bundle, budget: int) -> Held | None:
     if not _look_into(value, bundle, look, budget):
         look = Look()
         try:
-            look.lengths.append((value, len(value)))
+            look.sized.append((value, len(value)))
         except Exception:
             return None
-    elif not (look.lists or look.dicts or look.slotted):
+    elif not look.is_any:
         return None
     return Held(key, value, tag_of(value, bundle), look)
 
@@ -245,36 +275,50 @@ def _look_into(top: Any, bundle: Bundle, look: Look, budget: int) -> bool:
 def _note(value: Any, bundle: Bundle, look: Look) -> list[Any]:
     """Note what a value holds; returns it."""
     kind = type(value)
-    if kind in (list, set, deque):
-        look.lists.append((value, tuple(value)))
-        return list(value)
+    if kind in (list, set, deque, bytearray):
+        look.note_list(value)
+        return [] if kind is bytearray else list(value)
     if kind in (tuple, frozenset):
         return list(value)
-    if kind is bytearray:
-        look.lists.append((value, tuple(value)))
-        return []
     if kind in _DICTS:
         look.note_dict(value)
-        return [*dict.keys(value), *dict.values(value)]
-    if bundle.locate(kind) is None or base_of(kind) is None:
+        return [*value, *value.values()]
+    base = base_of(kind) if bundle.locate(kind) is not None else None
+    if base is None:
         return []
-    return _note_instance(value, kind, look)
+    return [*_note_content(value, base, look), *_note_attributes(value, kind, look)]
 
 
-def _note_instance(value: Any, kind: type, look: Look) -> list[Any]:
-    parts: list[Any] = []
-    base = base_of(kind)
-    if base is not None and issubclass(base, dict):
-        look.note_dict(value)
-        parts += [*dict.keys(value), *dict.values(value)]
-    elif base in (list, set, deque, tuple, frozenset):
-        items = tuple(base.__iter__(value))
-        if base in (list, set, deque):
-            look.lists.append((value, items))
-        parts += items
-    attributes = attributes_of(value)
+def _note_content(value: Any, base: type, look: Look) -> list[Any]:
+    """What an instance of a subclass of list, dict... holds as such; methods of the subclass are not called."""
+    if issubclass(base, dict):
+        look.note_odd(value, _items_of)
+        return _items_of(value)
+    if base in (tuple, frozenset):
+        return list(base.__iter__(value))
+    if base not in (list, set, deque, bytearray):
+        return []
+    iterate = base.__iter__
+
+    def contents_of(held: Any) -> list[Any]:
+        return list(iterate(held))
+
+    look.note_odd(value, contents_of)
+    return contents_of(value)
+
+
+def _items_of(held: Any) -> list[Any]:
+    return [*dict.keys(held), *dict.values(held)]
+
+
+def _note_attributes(value: Any, kind: type, look: Look) -> list[Any]:
     if slots_of(kind):
-        look.slotted.append((value, attributes))
-    elif hasattr(type(value), '__dict__') and kind.__dictoffset__:
+        look.note_odd(value, _attributes_of)
+    elif kind.__dictoffset__:
         look.note_dict(object.__getattribute__(value, '__dict__'))
-    return [*parts, *attributes.values()]
+    return list(attributes_of(value).values())
+
+
+def _attributes_of(held: Any) -> list[Any]:
+    attributes = attributes_of(held)
+    return [*attributes, *attributes.values()]

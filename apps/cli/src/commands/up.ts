@@ -27,6 +27,16 @@ export interface UpFlags extends HomeFlags {
 /** Everything that was started, in order; stopped in reverse. */
 class Stack {
   readonly #components: Component[] = [];
+  readonly #failed = new AbortController();
+
+  /** Fires when one of them ended by itself, and the others are no good without it. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  fail(): void {
+    this.#failed.abort();
+  }
 
   async start(component: Component): Promise<void> {
     await startInOrder([component]);
@@ -81,10 +91,10 @@ async function run(context: Context, settings: Settings, flags: UpFlags, stack: 
       once?.scheduler(event);
     }),
   );
-  if (once) return once.done(context.signal);
-  tellWhereToLook(context, settings, logFile);
-  await untilAborted(context.signal);
-  return exitCodes.ok;
+  const ending = AbortSignal.any([context.signal, stack.failed]);
+  if (!once) tellWhereToLook(context, settings, logFile);
+  const code = await (once?.done(ending) ?? untilAborted(ending).then(() => exitCodes.ok));
+  return stack.failed.aborted ? exitCodes.failed : code;
 }
 
 async function bringRedis(context: Context, settings: Settings, stack: Stack): Promise<RedisTarget> {
@@ -103,7 +113,10 @@ async function bringRedis(context: Context, settings: Settings, stack: Stack): P
     server,
     env,
     say,
-    onExit: ({ log }) => terminal.err.write(`Redis ended by itself; its last words:\n${log}\n`),
+    onExit: ({ log }) => {
+      terminal.err.write(`Redis ended by itself, so the fleet ends too; its last words:\n${log}\n`);
+      stack.fail();
+    },
   });
   await stack.start({ name: 'redis', start: async () => undefined, stop: () => running.stop() });
   print(

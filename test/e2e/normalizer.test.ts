@@ -1,0 +1,166 @@
+import type { DeadLetter } from '@pythond/jobs';
+import { Outbox } from '@pythond/outbox';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type FaultyDatakit, startFaultyDatakit } from '../support/faulty-datakit.ts';
+import { makeFleet, type TestFleet } from '../support/fleet.ts';
+import { block } from '../support/home.ts';
+
+const slow = { timeout: 600_000 };
+
+/** A metric and three logs of one report, the second of which only the server can know to be bad. */
+const reporter = `
+from datakit_framework import DataKitFramework
+
+
+class Reports(DataKitFramework):
+    def run(self):
+        self.report({
+            'M': [{'measurement': 'cpu', 'tags': {'host': 'a'}, 'fields': {'load': 0.5}}],
+            'L': [{'measurement': 'web', 'tags': {'n': n}, 'fields': {'message': 'line ' + n}} for n in '123'],
+            'input': 'reports',
+        })
+`;
+const id = 'r/r/r:Reports';
+const refusal = '{"error_code":"datakit.invalidLinePoint","message":"unable to parse this one"}';
+
+describe('what DataKit does not take at first', () => {
+  it(
+    'waits when DataKit answers 500, is tried again, and arrives once, with its own times',
+    slow,
+    async () => {
+      const { fleet, datakit } = await start();
+      datakit.goWrong(() => ({ status: 500 }));
+      const run = await fleet.run(id);
+      expect(run).toMatchObject({
+        outcome: { kind: 'succeeded' },
+        points: { reported: 4, delivered: 0, queued: 4, dead: 0 },
+      });
+      const offered = [...new Set(datakit.writes.flatMap(({ lines }) => lines))].sort();
+      expect(offered).toHaveLength(4);
+
+      fleet.start('normalizer');
+      // the normalizer has seen the fault, too
+      const before = datakit.writes.length;
+      await eventually('another try in vain', () => datakit.writes.length > before + 1);
+      expect(datakit.standin.received.points).toBe(0);
+      datakit.goWrong(null);
+      await eventually('all of them', () => datakit.standin.received.points >= 4);
+      await eventually('nothing to wait any more', async () => (await waiting(fleet)) === 0);
+
+      const stored = datakit.standin.points();
+      expect(stored.map(({ measurement, tags }) => `${measurement}${tags['n'] ?? ''}`).sort()).toEqual(
+        ['cpu', 'web1', 'web2', 'web3'].sort(),
+      );
+      expect(stored.map(({ time }) => time).sort()).toEqual(offered.map(timeOf).sort());
+      expect(stored.find(({ measurement }) => measurement === 'cpu')?.time).toBe(`${run.dueMs}000000`);
+      expect(await letters(fleet)).toEqual([]);
+    },
+  );
+
+  it(
+    'is parted from a point that DataKit refuses: that one is a dead letter, the rest is accepted',
+    slow,
+    async () => {
+      const { fleet, datakit } = await start();
+      datakit.goWrong(refuseSecond);
+      const run = await fleet.run(id);
+      expect(run).toMatchObject({
+        outcome: { kind: 'succeeded' },
+        points: { reported: 4, delivered: 3, queued: 0, dead: 1 },
+      });
+      await expectSecondDead(fleet, datakit, run.id);
+    },
+  );
+
+  it('is parted so by the normalizer, too, when it had to wait before', slow, async () => {
+    const { fleet, datakit } = await start();
+    datakit.goWrong(() => ({ status: 503 }));
+    const run = await fleet.run(id);
+    expect(run.points).toEqual({ reported: 4, delivered: 0, queued: 4, dead: 0 });
+    datakit.goWrong(refuseSecond);
+    fleet.start('normalizer');
+    await eventually('nothing to wait any more', async () => (await waiting(fleet)) === 0);
+    await expectSecondDead(fleet, datakit, run.id);
+  });
+});
+
+describe('a point that DataKit would refuse in any case', () => {
+  it('is not sent at all, and a dead letter at once', slow, async () => {
+    const { fleet, datakit } = await start(`
+from datakit_framework import DataKitFramework
+
+
+class Reports(DataKitFramework):
+    def run(self):
+        self.report({
+            'M': [
+                {'measurement': 'cpu', 'tags': {'host': 'a'}, 'fields': {'load': 0.5}},
+                {'measurement': 'cpu', 'tags': {'host': ['not', 'text']}, 'fields': {'load': 0.5}},
+            ],
+            'input': 'reports',
+        })
+`);
+    const run = await fleet.run(id);
+    expect(run.points).toEqual({ reported: 2, delivered: 1, queued: 0, dead: 1 });
+    expect(datakit.writes.flatMap(({ lines }) => lines)).toHaveLength(1);
+    const [letter, ...others] = await letters(fleet);
+    expect(others).toEqual([]);
+    expect(letter).toMatchObject({ form: 'json', points: 1, answer: null, origins: [{ collector: id }] });
+    expect(JSON.parse(letter?.body ?? '')).toEqual([
+      { measurement: 'cpu', tags: { host: ['not', 'text'] }, fields: { load: 0.5 } },
+    ]);
+  });
+});
+
+async function start(python = reporter): Promise<{ fleet: TestFleet; datakit: FaultyDatakit }> {
+  const datakit = await startFaultyDatakit();
+  onTestFinished(() => datakit.close());
+  const fleet = await makeFleet({ datakit: datakit.url });
+  await fleet.home.write({
+    'conf.d/r.conf': block('r', ['r'], '  paused = true'),
+    'python.d/r/r.py': python,
+  });
+  await fleet.startWorker();
+  fleet.start('scheduler');
+  await eventually('the collector', () => fleet.view(id));
+  return { fleet, datakit };
+}
+
+function refuseSecond({ lines }: { readonly lines: readonly string[] }) {
+  return lines.some((line) => line.includes('n=2')) ? { status: 400, body: refusal } : null;
+}
+
+async function expectSecondDead(fleet: TestFleet, datakit: FaultyDatakit, run: string): Promise<void> {
+  const stored = datakit.standin.points().map(({ measurement, tags }) => `${measurement}${tags['n'] ?? ''}`);
+  expect(stored.sort()).toEqual(['cpu', 'web1', 'web3']);
+  const [letter, ...others] = await letters(fleet);
+  expect(others).toEqual([]);
+  expect(letter).toMatchObject({
+    category: 'logging',
+    reason: { message: expect.stringContaining('unable to parse this one') },
+    answer: { status: 400, body: refusal },
+    points: 1,
+    origins: [{ collector: id, run, points: 1 }],
+  });
+  expect(letter?.body).toMatch(/^web,.*n=2.* \d{19}$/);
+}
+
+async function waiting(fleet: TestFleet): Promise<number> {
+  const outbox = new Outbox(fleet.redis);
+  const { waiting: ready, active, delayed } = await outbox.deliver.counts();
+  await outbox.close();
+  return ready + active + delayed;
+}
+
+async function letters(fleet: TestFleet): Promise<DeadLetter[]> {
+  const outbox = new Outbox(fleet.redis);
+  const jobs = await outbox.dead.list(0, 100);
+  await outbox.close();
+  return jobs.map(({ data }) => data);
+}
+
+/** The time at the end of a line of line protocol. */
+function timeOf(line: string): string {
+  return line.slice(line.lastIndexOf(' ') + 1);
+}

@@ -1,0 +1,212 @@
+// `npm run bench`: what a run costs in CPU, over every process of the fleet (scheduler, Redis, worker, Python hosts and
+// their children), against a cold `python3` per run, in the same benchmark on the same machine; and the lag of ticks.
+// Rounds of both take turns; figures are medians with their spread. Ratios are comparable between machines, the
+// milliseconds are not. `--write` puts the result into docs/benchmarks.md. Linux only: it reads /proc.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuMsOf, cpuMsOfEndedChildren } from '../test/bench/cpu.mjs';
+import { prepare, root, say } from './setup.mjs';
+
+const ROUNDS = 5;
+const WINDOW_MS = 8_000;
+const COLD_RUNS = 20;
+const COLLECTORS = 100; // of one second each
+
+prepare();
+const { findRedisServer, startEmbeddedRedis } = await import('@pythond/embedded-redis');
+const { connect } = await import('@pythond/queue');
+const { Collectors } = await import('@pythond/registry');
+
+// the interpreter itself: a version manager's shim would cost the cold runs 60 ms that are not Python's
+const python = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+  encoding: 'utf8',
+}).stdout.trim();
+const scratch = mkdtempSync(path.join(os.tmpdir(), 'pythond-bench-'));
+const server = await acceptingServer();
+const program = await findRedisServer({ env: process.env, say });
+const redis = await startEmbeddedRedis({
+  dir: path.join(scratch, 'redis'),
+  server: program,
+  env: process.env,
+});
+const apps = [];
+try {
+  writeHome();
+  const results = { strict: await measureFleet('strict'), none: await measureFleet('none') };
+  report(results);
+} finally {
+  await stopApps();
+  await redis.stop();
+  server.close();
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function measureFleet(sandbox) {
+  say(`\nsandbox ${sandbox}: starting a scheduler and a worker with ${COLLECTORS} collectors of 1 s …`);
+  const connection = connect({ url: redis.url, password: redis.password }, 'failing', () => undefined);
+  await connection.flushall();
+  const collectors = new Collectors(connection);
+  const since = Date.now();
+  startApp('scheduler', sandbox);
+  startApp('worker', sandbox);
+  await until(async () => (await runsOf(collectors)) >= 3 * COLLECTORS);
+  const pids = [redis.pid, ...apps.map(({ pid }) => pid)];
+  const fleet = [];
+  const cold = [];
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    fleet.push(await fleetRound(collectors, pids));
+    cold.push(await coldRound());
+    say(`  round ${round}: ${fleet.at(-1).toFixed(2)} ms a run, cold ${cold.at(-1).toFixed(1)} ms`);
+  }
+  const lags = await lagsOf(collectors, since);
+  await stopApps();
+  connection.disconnect();
+  return { fleet, cold, lags };
+}
+
+async function fleetRound(collectors, pids) {
+  const [cpuBefore, runsBefore] = [cpuMsOf(pids), await runsOf(collectors)];
+  await sleep(WINDOW_MS);
+  const [cpuAfter, runsAfter] = [cpuMsOf(pids), await runsOf(collectors)];
+  return (cpuAfter - cpuBefore) / (runsAfter - runsBefore);
+}
+
+/** One after the other, without blocking: the server that they POST to lives in this process. */
+async function coldRound() {
+  const before = cpuMsOfEndedChildren();
+  const script = path.join(root, 'test/bench/cold.py');
+  for (let run = 0; run < COLD_RUNS; run += 1) {
+    const child = spawn(python, [script, server.url], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const status = await new Promise((resolve) => child.once('exit', resolve));
+    if (status !== 0) throw new Error('the cold run failed');
+  }
+  return (cpuMsOfEndedChildren() - before) / COLD_RUNS;
+}
+
+function startApp(name, sandbox) {
+  const bin = path.join(root, 'apps/cli/bin/pythond.mjs');
+  const child = spawn(process.execPath, [bin, name, '--home', scratch], {
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      REDIS_URL: redis.url,
+      PYTHOND_REDIS_PASSWORD_FILE: redis.passwordFile,
+      DATAKIT_URL: server.url,
+      PYTHOND_SANDBOX: sandbox,
+      PYTHOND_LOG_LEVEL: 'warn',
+    },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  apps.push(child);
+}
+
+async function stopApps() {
+  const ended = apps.splice(0).map((child) => {
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    return child.exitCode === null ? gone : undefined;
+  });
+  await Promise.all(ended);
+}
+
+function writeHome() {
+  mkdirSync(path.join(scratch, 'conf.d'));
+  mkdirSync(path.join(scratch, 'python.d/bench'), { recursive: true });
+  writeFileSync(
+    path.join(scratch, 'conf.d/bench.conf'),
+    `[[inputs.pythond]]\n  name = 'bench'\n  cmd = "python3"\n  dirs = ["bench"]\n`,
+  );
+  const classes = Array.from(
+    { length: COLLECTORS },
+    (_, n) => `class C${n}(DataKitFramework):
+    interval = 1
+    def run(self):
+        self.report({'M': [{'measurement': 'bench', 'tags': {'t': 'c${n}'}, 'fields': {'v': 1}}], 'input': 'bench'})
+`,
+  );
+  writeFileSync(
+    path.join(scratch, 'python.d/bench/trivial.py'),
+    `from datakit_framework import DataKitFramework\n\n\n${classes.join('\n\n')}`,
+  );
+}
+
+async function runsOf(collectors) {
+  const views = await collectors.list();
+  return views.reduce((sum, { counts }) => sum + (counts.succeeded ?? 0), 0);
+}
+
+async function lagsOf(collectors, since) {
+  const lags = [];
+  for (const id of await collectors.ids()) {
+    for (const run of await collectors.runs(id, 100)) {
+      if (run.kind === 'grid' && run.dueMs > since) lags.push(run.phases.lagMs);
+    }
+  }
+  return lags.sort((a, b) => a - b);
+}
+
+async function until(probe) {
+  const end = Date.now() + 120_000;
+  while (!(await probe())) {
+    if (Date.now() > end) throw new Error('the fleet does not run: see the messages above');
+    await sleep(100);
+  }
+}
+
+async function acceptingServer() {
+  const listening = http.createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(200, { 'X-DataKit': 'bench' }).end());
+  });
+  await new Promise((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${listening.address().port}`;
+  return { url, close: () => listening.closeAllConnections() ?? listening.close() };
+}
+
+function report({ strict, none }) {
+  const lag = (lags, q) => lags[Math.min(lags.length - 1, Math.floor(q * lags.length))] ?? Number.NaN;
+  const cold = [...strict.cold, ...none.cold];
+  const lines = [
+    '| | CPU a run, ms | against a cold `python3` | lag p50, ms | lag p99, ms |',
+    '|---|---|---|---|---|',
+    ...Object.entries({ 'the fleet, strict': strict, 'the fleet, unconfined': none }).map(
+      ([name, { fleet, lags }]) =>
+        `| ${name} | ${spread(fleet)} | ${(median(cold) / median(fleet)).toFixed(1)} times less | ${lag(lags, 0.5)} | ${lag(lags, 0.99)} |`,
+    ),
+    `| a cold \`python3\` a run | ${spread(cold)} | 1 | | |`,
+  ];
+  const ratio = median(strict.fleet) / median(none.fleet);
+  const text = `${lines.join('\n')}\n\nConfined against unconfined: ${ratio.toFixed(2)} times the CPU of everything.\n`;
+  process.stdout.write(`\n${text}`);
+  if (process.argv.includes('--write')) writeFileSync(path.join(root, 'docs/benchmarks.md'), page(text));
+}
+
+function page(text) {
+  const [cpu] = os.cpus();
+  const version = spawnSync(python, ['--version'], { encoding: 'utf8' }).stdout.trim();
+  return `# Benchmarks
+
+Made by \`npm run bench -- --write\`. CPU is the kernel's own accounting over every process of the fleet: scheduler, Redis,
+worker, Python hosts and their children; the accepting server apart. Each figure is the median of ${ROUNDS} rounds that took turns,
+with the least and the most. Compare ratios; the milliseconds are this machine's.
+
+- ${new Date().toISOString().slice(0, 10)}, ${os.cpus().length} × ${cpu?.model.trim()}, Node ${process.versions.node}, ${version}, Redis ${redis.version}
+- ${COLLECTORS} collectors of 1 s, each reporting one metric; a cold run imports json, logging and urllib and POSTs the same
+
+${text}`;
+}
+
+function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return `${median(values).toFixed(2)} (${sorted[0].toFixed(2)}–${sorted.at(-1).toFixed(2)})`;
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
