@@ -168,7 +168,7 @@ describe('bad files in python.d', () => {
 
   it('are told by check, one line each, while the good ones run', async () => {
     const answer = await check(home.dir);
-    expect(answer.said.sort()).toEqual([...told].sort());
+    expect([...answer.said].sort()).toEqual([...told].sort());
     expectFailures(answer.failures);
     const outcomes = answer.collectors.map(({ id, outcome }) => [id, outcome]);
     expect(Object.fromEntries(outcomes)).toEqual(Object.fromEntries(running.map((id) => [id, 'succeeded'])));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CheckAnswer, check } from '../support/check.ts';
 import { eventually } from '../support/eventually.ts';
@@ -227,6 +228,55 @@ describe('a running fleet', () => {
     it('no variable of the worker that is not on the allow-list', () => {
       expect(contents.bytes.includes(surroundings['NOT_ALLOWED'] ?? '')).toBe(false);
     });
+  });
+});
+
+describe('the search of a Redis', () => {
+  it('finds what is in any database, under any type, compressed or not', async () => {
+    const { redis, dir, stop } = await startTestRedis();
+    const own = redis.duplicate({ db: 3 });
+    try {
+      const needle = (at: string) => `${SECRET} in ${at}`;
+      const zipped = (at: string) => gzipSync(needle(at));
+      const places: Readonly<Record<string, () => Promise<unknown>>> = {
+        'a key': () => own.set(needle('a key'), ''),
+        string: () => own.set('string', needle('string')),
+        'a number that was appended to': () => own.append('append', needle('a number that was appended to')),
+        'a field': () => own.hset('hash', needle('a field'), ''),
+        'a value': () => own.hset('hash', 'field', needle('a value')),
+        list: () => own.rpush('list', needle('list')),
+        set: () => own.sadd('set', needle('set')),
+        'sorted set': () => own.zadd('zset', 1, needle('sorted set')),
+        stream: () => own.xadd('stream', '*', 'field', needle('stream')),
+        gzip: () => own.set('gzip', Buffer.concat([Buffer.from('x'), zipped('gzip')])),
+        'gzip in base64': () =>
+          own.set('json', JSON.stringify({ body: zipped('gzip in base64').toString('base64') })),
+        'another database': () => redis.set('string', needle('another database')),
+      };
+      for (const put of Object.values(places)) await put();
+      const { bytes } = await redisContents(redis);
+      const files = await bytesBelow(path.join(dir, 'data'));
+      for (const place of Object.keys(places)) {
+        expect(bytes.includes(needle(place)), place).toBe(true);
+        expect(files.includes(needle(place)), place).toBe(true);
+      }
+      const forms = formsOf(SECRET).map((form) => form.toString());
+      for (const encoding of ['hex', 'base64', 'utf16le', 'utf8'] as const) {
+        for (const before of ['', 'x', 'xx']) {
+          const written =
+            encoding === 'utf16le'
+              ? Buffer.from(before + SECRET, encoding).toString()
+              : Buffer.from(before + SECRET).toString(encoding);
+          expect(
+            forms.some((form) => written.includes(form)),
+            `${encoding} after '${before}'`,
+          ).toBe(true);
+        }
+      }
+    } finally {
+      own.disconnect();
+      await stop();
+    }
   });
 });
 

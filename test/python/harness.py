@@ -159,7 +159,8 @@ class RunResult:
         self.data = data
         decoder = frames.Decoder(frames.FROM_RUN)
         decoder.feed(data)
-        self.frames = [(kind, json.loads(payload)) for kind, payload in decoder.frames()]
+        self.frames = [(kind, payload if kind == frames.NEW_STATE else json.loads(payload))
+                       for kind, payload in decoder.frames()]
         self.rest = decoder.pending
 
     def of(self, kind: int) -> list:

@@ -6,14 +6,15 @@ stayed where they were, names that were deleted, and which warnings were given a
 """
 from __future__ import annotations
 
-from json import dumps
+from functools import partial
+from json.encoder import encode_basestring_ascii as quoted
 from os import devnull
 from struct import Struct
 
 from ._state_bundle import CONTAINERS, Bundle, attributes_of, base_of, remove_attribute, set_attribute, set_attributes
 from ._state_codec import Codec, Lost, NotPlain, content_of, refill, type_name
 from ._state_vet import Refused
-from ._state_watch import INSTANCE, Baseline, Shared, is_carried_name, is_plain, tag_of
+from ._state_watch import INSTANCE, THE_INSTANCE, Baseline, Shared, is_carried_name, is_plain, tag_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ _MOST_HEADER = 8192
 _MOST_TOLD = 200
 _VERSION = 1
 _LENGTH = Struct('>H')
-_THE_INSTANCE = (INSTANCE, '', '')
 _MISSING = object()
+_SCALARS = (bool, int, float, complex, str, bytes)
 _TIMES = 40  # see _rehearsal.py
 
 
@@ -83,19 +84,14 @@ class Carrier:
         self._baseline = baseline
         self._received = received
         self._warn = warn
-        self._is_indexed = False
-
-    def _index(self) -> None:
-        """Make what only a run with state needs."""
-        if self._is_indexed:
-            return
-        self._is_indexed = True
+        self._codec = baseline.codec
+        self._codec.find = self._object
+        self._owners = baseline.owner_of
+        self._held = baseline.held_of
         self._names: set[Key] = set()  # what the state brought, and goes on belonging to it
         self._contents: set[Key] = set()
         self._told: set[str] = set()
         self._known_told: set[str] = set()
-        self._owners: dict[str, Owner] = {owner.key: owner for owner in self._baseline.owners}
-        self._held: dict[Key, Held] = {held.key: held for held in self._baseline.held}
         self._fresh: dict[Any, Any] = {}
 
     # -- before run()
@@ -106,24 +102,21 @@ class Carrier:
         if not data:
             return
         try:
-            self._index()
-            codec = self._codec()
             (length,) = _LENGTH.unpack_from(data)
-            state = codec.decode(data, _LENGTH.size + length)
-            self._restore(state, codec)
+            self._restore(self._codec.decode(data, _LENGTH.size + length))
         except Exception as error:
             why = str(error) if isinstance(error, Refused) else '{}: {}'.format(type(error).__name__, error)
             self._warn('state-refused', 'the state that earlier runs left is not used: ' + why[:500])
 
-    def _restore(self, state: Any, codec: Codec) -> None:
+    def _restore(self, state: Any) -> None:
         if type(state) is not dict or state.get('v') != _VERSION:
             raise Refused('it is of a version that this host does not know')
         names, contents = _checked(state['names']), _checked(state['contents'])
         gone = [_key(key) for key in state['gone']]
         self._told = {told for told in state['told'] if type(told) is str}
         self._known_told = set(self._told)
-        if codec.lost:
-            self._drop_lost(names, contents, codec)
+        if self._codec.lost:
+            self._drop_lost(names, contents)
         for key, (tag, content, attributes) in contents.items():
             if self._fill(key, tag, content, attributes):
                 self._contents.add(key)
@@ -135,10 +128,10 @@ class Carrier:
         for key in gone:
             self._unbind(key)
 
-    def _drop_lost(self, names: dict[Key, Any], contents: dict[Key, Any], codec: Codec) -> None:
+    def _drop_lost(self, names: dict[Key, Any], contents: dict[Key, Any]) -> None:
         for part in (names, contents):
             for key, value in list(part.items()):
-                lost = _find_lost(value, codec)
+                lost = _find_lost(value, self._codec)
                 if lost is not None:
                     del part[key]
                     self._warn('state-dropped', '{} starts anew: it held an instance of {}, which the bundle has no '
@@ -159,7 +152,7 @@ class Carrier:
 
     def _object(self, pid: Any) -> Any:
         """The object that a persistent id stands for."""
-        if pid == _THE_INSTANCE:
+        if pid == THE_INSTANCE:
             return self._baseline.instance
         if type(pid) is not tuple or len(pid) != 3:
             raise Refused('a reference to nothing')
@@ -217,7 +210,6 @@ class Carrier:
     def collect(self) -> bytes | None:
         """The state to be carried on; None: it is what it was; empty: there is none any more. Never raises."""
         try:
-            self._index()
             payload = self._payload()
             if payload == (self._received or b''):
                 return None
@@ -230,24 +222,40 @@ class Carrier:
     def _payload(self) -> bytes:
         names, gone = self._changed_names()
         contents = self._changed_contents()
-        codec = self._codec()
-        parts = self._encodable(names, contents, codec)
-        self._fit(parts, lambda key: key[0] != INSTANCE, MOST_NAMES_BYTES)
-        self._fit(parts, lambda key: True, MOST_BYTES - _MOST_HEADER - 4096)
-        names = {key: names[key] for kind, key in parts if kind == 'name'}
-        contents = {key: contents[key] for kind, key in parts if kind == 'content'}
+        try:
+            data = self._encode(names, contents, gone)
+        except Exception:  # something in it is not plain
+            data = None
+        if data is None or len(data) > MOST_NAMES_BYTES:
+            return self._part_by_part(names, contents, gone)
+        return data
+
+    def _part_by_part(self, names: dict[Key, Any], contents: dict[Key, Held], gone: list[Key]) -> bytes:
+        """Leave out what can't be carried, or is too much."""
+        sizes = self._sizes(names, contents)
+        self._fit(sizes, lambda key: key[0] != INSTANCE, MOST_NAMES_BYTES)
+        self._fit(sizes, lambda key: True, MOST_BYTES - _MOST_HEADER - 4096)
+        return self._encode({key: names[key] for kind, key in sizes if kind == 'name'},
+                            {key: contents[key] for kind, key in sizes if kind == 'content'}, gone)
+
+    def _encode(self, names: dict[Key, Any], contents: dict[Key, Held], gone: list[Key]) -> bytes:
         if not (names or contents or gone or self._told):
             return b''
         header = self._header([*names, *contents, *gone])
-        told = sorted(self._told)[:_MOST_TOLD]
-        pickled = codec.encode({'v': _VERSION, 'names': names, 'contents': contents, 'gone': sorted(gone),
-                                'told': told})
+        pickled = self._codec.encode({
+            'v': _VERSION, 'names': names, 'contents': {key: self._content(held) for key, held in contents.items()},
+            'gone': sorted(gone), 'told': sorted(self._told)[:_MOST_TOLD]})
         return _LENGTH.pack(len(header)) + header + pickled
+
+    def _content(self, held: Held) -> tuple[str | None, Any, dict[str, Any] | None]:
+        value = held.value
+        base = base_of(type(value))
+        return (held.tag, content_of(value, base) if base in CONTAINERS else None,
+                attributes_of(value) if self._bundle.locate(type(value)) is not None else None)
 
     def _changed_names(self) -> tuple[dict[Key, Any], list[Key]]:
         names: dict[Key, Any] = {}
         gone: list[Key] = []
-        equal = Codec(self._bundle, {id(self._baseline.instance): _THE_INSTANCE}, self._object)
         for owner in self._baseline.owners:
             space = dict(owner.space())
             for name, before in zip(owner.names, owner.values):
@@ -255,7 +263,7 @@ class Carrier:
                 if now is _MISSING:
                     gone.append((owner.key, name))
                 elif (owner.key, name) in self._names or (
-                        now is not before and not self._is_equal((owner.key, name), before, now, equal)):
+                        now is not before and not self._is_equal((owner.key, name), before, now)):
                     names[owner.key, name] = now
                 elif now is before and self._is_changed_inside((owner.key, name)):
                     names[owner.key, name] = now
@@ -264,12 +272,15 @@ class Carrier:
                     names[owner.key, name] = space[name]
         return {key: names[key] for key in sorted(names)}, gone
 
-    def _is_equal(self, key: Key, before: Any, now: Any, codec: Codec) -> bool:
+    def _is_equal(self, key: Key, before: Any, now: Any) -> bool:
         """Bound anew, to the same data: a run that clears what it had is no change."""
         held = self._held.get(key)
         if type(before) is not type(now) or (held is not None and not held.look.same()):
             return False
+        if type(now) in _SCALARS:
+            return repr(before) == repr(now)
         try:
+            codec = Codec(self._bundle, {id(self._baseline.instance): THE_INSTANCE})
             return codec.encode(before) == codec.encode(now)
         except Exception:
             return False
@@ -287,37 +298,30 @@ class Carrier:
             return False
         return True
 
-    def _changed_contents(self) -> dict[Key, Any]:
-        contents: dict[Key, Any] = {}
-        for held in self._baseline.held:
-            if held.tag is None or not (held.key in self._contents or not held.look.same()):
-                continue
-            value = held.value
-            base = base_of(type(value))
-            attributes = attributes_of(value) if self._bundle.locate(type(value)) is not None else None
-            contents[held.key] = (held, base, attributes)
-        return {key: contents[key] for key in sorted(contents)}
+    def _changed_contents(self) -> dict[Key, Held]:
+        changed = {held.key: held for held in self._baseline.held
+                   if held.tag is not None and (held.key in self._contents or not held.look.same())}
+        return {key: changed[key] for key in sorted(changed)}
 
-    def _encodable(self, names: dict[Key, Any], contents: dict[Key, Any], codec: Codec) -> dict[tuple[str, Key], int]:
-        """What can be carried, each with its size; says what can't, once. `contents` gets its final form."""
-        parts: dict[tuple[str, Key], int] = {}
+    def _sizes(self, names: dict[Key, Any], contents: dict[Key, Held]) -> dict[tuple[str, Key], int]:
+        """The size of all that can be carried; says what can't."""
+        sizes: dict[tuple[str, Key], int] = {}
         for key, value in names.items():
-            size = self._size(key, codec, lambda: value)
+            size = self._size(key, partial(self._codec.encode, value))
             if size is not None:
-                parts['name', key] = size
-        for key, (held, base, attributes) in contents.items():
-            def content() -> Any:
-                inside = content_of(held.value, base) if base in CONTAINERS else None
-                contents[key] = (held.tag, inside, attributes)
-                return contents[key]
-            size = self._size(key, codec, content)
+                sizes['name', key] = size
+        for key, held in contents.items():
+            size = self._size(key, partial(self._encode_content, held))
             if size is not None:
-                parts['content', key] = size
-        return parts
+                sizes['content', key] = size
+        return sizes
 
-    def _size(self, key: Key, codec: Codec, value: Callable[[], Any]) -> int | None:
+    def _encode_content(self, held: Held) -> bytes:
+        return self._codec.encode(self._content(held))
+
+    def _size(self, key: Key, encode: Callable[[], bytes]) -> int | None:
         try:
-            return len(codec.encode(value())) + sum(map(len, key)) + 16
+            return len(encode()) + sum(map(len, key)) + 16
         except NotPlain as error:
             why = 'it holds {}'.format(error)
         except RecursionError:
@@ -355,7 +359,7 @@ class Carrier:
 
     def _codec(self) -> Codec:
         named: dict[int, Any] = {id(held.value): held.pid for held in self._baseline.held if held.tag is not None}
-        named[id(self._baseline.instance)] = _THE_INSTANCE
+        named[id(self._baseline.instance)] = THE_INSTANCE
         return Codec(self._bundle, named, self._object)
 
     def _label(self, key: Key) -> str:
@@ -372,20 +376,26 @@ class Carrier:
         return path if name.startswith('_pythond_') else name
 
     def _header(self, keys: list[Key]) -> bytes:
-        shown: dict[str, Any] = {'instance': [], 'modules': {}, 'classes': {}}
+        """By hand, since an encoder would be made anew in every run with state."""
+        instance: list[str] = []
+        modules: dict[str, list[str]] = {}
+        classes: dict[str, list[str]] = {}
         for owner, name in sorted(set(keys)):
             path, _, qualified = owner.partition(':')
             if owner == INSTANCE:
-                names = shown['instance']
+                names = instance
             elif qualified:
-                names = shown['classes'].setdefault('{}:{}'.format(self._module_name(path), qualified), [])
+                names = classes.setdefault('{}:{}'.format(self._module_name(path), qualified), [])
             else:
-                names = shown['modules'].setdefault(self._module_name(path), [])
-            names.append(name)
-        text = dumps(shown).encode('ascii')
-        if len(text) > _MOST_HEADER:
-            text = dumps({'count': len(keys)}).encode('ascii')
-        return text
+                names = modules.setdefault(self._module_name(path), [])
+            names.append(quoted(name))
+        text = '{{"instance":[{}],"modules":{},"classes":{}}}'.format(
+            ','.join(instance), _listed(modules), _listed(classes)).encode('ascii')
+        return text if len(text) <= _MOST_HEADER else b'{"count":%d}' % len(keys)
+
+
+def _listed(owners: dict[str, list[str]]) -> str:
+    return '{{{}}}'.format(','.join('{}:[{}]'.format(quoted(owner), ','.join(names)) for owner, names in owners.items()))
 
 
 def _key(key: Any) -> Key:

@@ -126,7 +126,7 @@ class Codec:
 
     def decode(self, data: bytes, start: int) -> Any:
         """Raises Refused, whatever is wrong. What belongs to classes that are gone is in `lost`, and a Lost."""
-        vet_opcodes(data, start)
+        is_suspect = vet_opcodes(data, start)
         reader = BytesIO(data)
         reader.seek(start)
         try:
@@ -135,7 +135,8 @@ class Codec:
             raise
         except (Exception, RecursionError) as error:
             raise Refused('{}: {}'.format(type(error).__name__, str(error)[:200])) from None
-        weigh(value, self.parts)
+        if is_suspect:
+            weigh(value, self.parts)
         return value
 
     def parts(self, value: Any) -> list[Any]:
