@@ -264,7 +264,7 @@ describe('with hostile scripts and names without end,', () => {
     const result = await look(['show', 'TheFirst']);
     expect(result.stdout.split('\n')[0]).toBe(long[0]);
     const table = tableOf(result, 'OUTCOME');
-    expect(table).toHaveLength(2);
+    expect(table.length).toBeGreaterThanOrEqual(2);
     expect(longest(table.join('\n'))).toBeLessThanOrEqual(80);
   });
 
@@ -344,7 +344,9 @@ describe('with hostile scripts and names without end,', () => {
   });
 
   it('up tells what it found and delivered, each in a line', async () => {
-    await eventually('the delivery', () => /1 point of metric accepted by /.test(up.cli.stdout()));
+    // one point of it, or two together with the other one's
+    const delivered = /✓ \d points? of metric accepted by http:\S+ in .*, from .*:OneOfTwoCollectorsTheFirst/;
+    await eventually('the delivery', () => delivered.test(up.cli.stdout()));
     expect(up.cli.stdout()).toContain(`  + ${long[0]}  every 1 h\n`);
     expect(up.cli.stdout()).toContain(String.raw`  + hostile/hostile/hostile:Renamed\x1b[2J`);
   });
