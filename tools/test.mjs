@@ -21,13 +21,18 @@ await ensureRedis();
 const scratch = mkdtempSync(path.join(tmpdir(), 'pythond-tests-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const skips = [];
+const failures = [];
 try {
   runVitest();
   if (filters.length === 0) await runPython();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-for (const line of skips) process.stdout.write(`skipped: ${line}\n`);
+for (const reason of new Set(skips.map(({ why }) => why))) {
+  const names = skips.filter(({ why }) => why === reason).map(({ name }) => `  ${name}\n`);
+  process.stdout.write(`\nskipped (${reason}):\n${names.join('')}`);
+}
+for (const text of failures) process.stdout.write(`\nFAILED ${text}\n`);
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
 process.exitCode = totals.failed > 0 ? 1 : 0;
 
@@ -36,6 +41,13 @@ async function ensureRedis() {
   const { findRedisServer } = await import('@pythond/embedded-redis');
   await findRedisServer({ env: process.env, say });
 }
+
+function fail(text) {
+  totals.failed += 1;
+  failures.push(text);
+}
+
+const indent = (text) => text.replaceAll(/^/gm, '  ');
 
 function runVitest() {
   const report = path.join(scratch, 'vitest.json');
@@ -54,8 +66,7 @@ function runVitest() {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (!existsSync(report)) {
-    say('vitest ended without a report.');
-    totals.failed += 1;
+    fail('vitest ended without a report; what it printed above says why');
     return;
   }
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
@@ -64,14 +75,19 @@ function runVitest() {
   totals.passed += numPassedTests;
   totals.failed += numFailedTests;
   totals.skipped += numPendingTests + numTodoTests;
-  for (const { name, assertionResults } of testResults) {
-    for (const { status, fullName } of assertionResults) {
-      if (status === 'pending' || status === 'skipped')
-        skips.push(`${path.relative(root, name)}: ${fullName}`);
+  for (const { name, status: fileStatus, message, assertionResults } of testResults) {
+    for (const { status, fullName, failureMessages } of assertionResults) {
+      const where = `${path.relative(root, name)}: ${fullName}`;
+      if (status === 'failed') failures.push(`${where}\n${indent(failureMessages.join('\n'))}`);
+      if (status === 'pending' || status === 'skipped') skips.push({ why: 'as the test says', name: where });
     }
+    if (fileStatus === 'failed' && message !== '')
+      failures.push(`${path.relative(root, name)}\n${indent(message)}`);
   }
   // a file that does not load, or an error outside any test, fails the run without failing a test
-  if (done.status !== 0 && numFailedTests === 0) totals.failed += 1;
+  if (done.status !== 0 && numFailedTests === 0) {
+    fail(`vitest ended with exit code ${done.status ?? done.signal}; what it printed above says why`);
+  }
 }
 
 /** Most of these tests' time is waiting, so several interpreters run theirs at once. */
@@ -84,10 +100,11 @@ async function runPython() {
   };
   await Promise.all(Array.from({ length: PYTHONS_AT_ONCE }, lane));
   if (found.length === 0) {
-    say('No Python from 3.8 on was found: the Python tests can not run. Install one, for example python3.');
-    totals.failed += 1;
+    fail(
+      'no Python from 3.8 on was found, so the Python tests can not run. Install one, for example python3.',
+    );
   }
-  for (const version of missing) skips.push(`the Python tests under ${version}: not installed here`);
+  for (const version of missing) skips.push({ why: 'not installed here', name: `Python ${version}: all` });
 }
 
 function unittest(executable) {
@@ -116,7 +133,15 @@ function count({ status, stderr, stdout }, version) {
   for (const [, name, reason] of stderr.matchAll(
     /^(\S+ \(\S+\))[^\n]*(?:\n[^\n]*)? \.\.\. skipped ['"](.*)['"]$/gm,
   )) {
-    skips.push(`Python ${version}: ${name}: ${reason}`);
+    skips.push({ why: reason, name: `Python ${version}: ${name}` });
+  }
+  for (const [, report] of stderr.matchAll(/^={70}\n((?:FAIL|ERROR): .*?)(?=\n={70}\n|\n-{70}\nRan )/gms)) {
+    failures.push(`Python ${version}: ${indent(report).trimStart()}`);
+  }
+  if (failed > 0 && status !== 0 && number('failures') + number('errors') === 0) {
+    failures.push(
+      `Python ${version}: ended with ${status ?? 'a signal'} after ${ran} tests\n${indent(stderr.slice(-2000))}`,
+    );
   }
   const summary = failed > 0 ? `${stdout}${stderr}` : stderr.trim().split('\n').slice(-3).join('\n');
   process.stdout.write(`\nPython ${version}\n${summary}\n`);

@@ -211,7 +211,7 @@ describe('up --once', () => {
 
   it('ends with 1 when DataKit does not take the points, and the next `up` delivers them', slow, async () => {
     const port = await freePort();
-    const home = await homeOf({ x: collector('Steady', point('Steady')) }, 'interval = "1h"');
+    const home = await homeOf({ x: collector('Steady', point('Steady')) });
     const env = { DATAKIT_URL: `http://127.0.0.1:${port}` };
     const { code, stdout } = await runCli(['up', '--once', '--home', home.dir], { env });
     expect(code).toBe(1);
@@ -286,8 +286,11 @@ async function demoHome(): Promise<TestHome> {
   return home;
 }
 
-/** One input, one folder, these modules. */
-async function homeOf(modules: Readonly<Record<string, string>>, keys = ''): Promise<TestHome> {
+/** One input, one folder, these modules; by default no tick of the grid comes while a test goes on. */
+async function homeOf(
+  modules: Readonly<Record<string, string>>,
+  keys = 'interval = "1h"',
+): Promise<TestHome> {
   const files = Object.entries(modules).map(([name, text]) => [`python.d/x/${name}.py`, text]);
   const home = await makeHome({ 'conf.d/x.conf': block('x', ['x'], keys), ...Object.fromEntries(files) });
   onTestFinished(() => home.remove());
