@@ -47,7 +47,9 @@ function fail(text) {
   failures.push(text);
 }
 
-const indent = (text) => text.replaceAll(/^/gm, '  ');
+function indent(text) {
+  return text.replaceAll(/^/gm, '  ');
+}
 
 function runVitest() {
   const report = path.join(scratch, 'vitest.json');

@@ -43,7 +43,7 @@ describe('a collector that reads a file outside of its bundle', () => {
       outcome: 'succeeded',
       warnings: [{ code: 'not-confined' }],
     });
-    expect(answer.said).toEqual([
+    expect(answer.notConfined).toEqual([
       expect.stringMatching(/^NOT CONFINED: the collectors of open run with all rights/),
     ]);
   });
@@ -51,7 +51,7 @@ describe('a collector that reads a file outside of its bundle', () => {
   it('may, on a worker that confines nothing, which is said loudly', async () => {
     const answer = await check(home.dir, { env: { PYTHOND_SANDBOX: 'none' } });
     expect(answer.collector(id('confined'))).toMatchObject({ outcome: 'succeeded' });
-    expect(answer.said).toEqual([
+    expect(answer.notConfined).toEqual([
       expect.stringMatching(/^NOT CONFINED: collectors run with all rights of this user/),
     ]);
   });

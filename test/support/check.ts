@@ -46,6 +46,8 @@ export interface CheckAnswer extends Checked {
   readonly code: number | null;
   /** Line by line: what is wrong with the configuration. Not what this machine can't confine. */
   readonly said: readonly string[];
+  /** Line by line: what runs with all rights of this user. */
+  readonly notConfined: readonly string[];
   readonly collector: (id: string) => CheckedCollector;
 }
 
@@ -59,10 +61,13 @@ export async function check(
     options,
   );
   const checked = parse(stdout, stderr);
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  const isAboutConfining = (line: string) => line.startsWith('NOT CONFINED');
   return {
     ...checked,
     code,
-    said: stderr.split('\n').filter((line) => line !== '' && !line.startsWith('NOT CONFINED')),
+    said: lines.filter((line) => !isAboutConfining(line)),
+    notConfined: lines.filter(isAboutConfining),
     collector: (id) => {
       const found = checked.collectors.find((one) => one.id === id);
       if (found) return found;
