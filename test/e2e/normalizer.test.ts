@@ -1,5 +1,5 @@
 import type { DeadLetter } from '@pythond/jobs';
-import { Outbox } from '@pythond/outbox';
+import { DeadLetters, Outbox } from '@pythond/outbox';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type FaultyDatakit, startFaultyDatakit } from '../support/faulty-datakit.ts';
@@ -106,7 +106,7 @@ class Reports(DataKitFramework):
     expect(datakit.writes.flatMap(({ lines }) => lines)).toHaveLength(1);
     const [letter, ...others] = await letters(fleet);
     expect(others).toEqual([]);
-    expect(letter).toMatchObject({ form: 'json', points: 1, answer: null, origins: [{ collector: id }] });
+    expect(letter).toMatchObject({ form: 'reported', points: 1, answer: null, origins: [{ collector: id }] });
     expect(JSON.parse(letter?.body ?? '')).toEqual([
       { measurement: 'cpu', tags: { host: ['not', 'text'] }, fields: { load: 0.5 } },
     ]);
@@ -148,16 +148,20 @@ async function expectSecondDead(fleet: TestFleet, datakit: FaultyDatakit, run: s
 
 async function waiting(fleet: TestFleet): Promise<number> {
   const outbox = new Outbox(fleet.redis);
-  const { waiting: ready, active, delayed } = await outbox.deliver.counts();
+  const { points } = await outbox.size();
   await outbox.close();
-  return ready + active + delayed;
+  return points;
 }
 
 async function letters(fleet: TestFleet): Promise<DeadLetter[]> {
-  const outbox = new Outbox(fleet.redis);
-  const jobs = await outbox.dead.list(0, 100);
-  await outbox.close();
-  return jobs.map(({ data }) => data);
+  const dead = new DeadLetters(fleet.redis);
+  const found: DeadLetter[] = [];
+  for await (const { id } of dead.heads()) {
+    const letter = await dead.get(id);
+    if (letter) found.push(letter);
+  }
+  await dead.close();
+  return found;
 }
 
 /** The time at the end of a line of line protocol. */

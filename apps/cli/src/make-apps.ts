@@ -28,19 +28,23 @@ export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEv
 
 export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) => void): Worker {
   const { settings, context, redis } = options;
-  const { pools, concurrency, hosts, datakitUrl, cacheDir, secretsDirs, sandbox } = settings;
+  const { pools, concurrency, hosts, datakitUrl, cacheDir, secretsDirs, sandbox, outboxBytes } = settings;
   return new Worker({
     // two workers of one machine have one name in the settings, but each is one of the fleet
     name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
     ...{ version, redis, pools, concurrency, cacheDir, secretsDirs, sandbox, corePath, env: context.env },
-    ...{ maxHosts: hosts, datakit: datakitUrl, log: logger('worker', options) },
+    ...{ maxHosts: hosts, datakit: datakitUrl, outboxBytes, log: logger('worker', options) },
     ...(onEvent ? { onEvent } : {}),
   });
 }
 
 export function makeNormalizer(options: AppOptions, onEvent?: (event: NormalizerEvent) => void): Normalizer {
-  const { redis } = options;
-  return new Normalizer({ redis, log: logger('normalizer', options), ...(onEvent ? { onEvent } : {}) });
+  const { settings, redis } = options;
+  const { deadLetterAgeMs, outboxBytes } = settings;
+  return new Normalizer({
+    ...{ redis, outboxBytes, deadLetterAgeMs, log: logger('normalizer', options) },
+    ...(onEvent ? { onEvent } : {}),
+  });
 }
 
 function logger(app: string, { settings, logFile }: AppOptions): Logger {

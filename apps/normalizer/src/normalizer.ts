@@ -1,6 +1,6 @@
 import { createDataKitClient, createEndpointHealth, createPacer, type DataKitClient } from '@pythond/datakit';
-import { type Component, fullJitter, runAll } from '@pythond/lifecycle';
-import { Outbox } from '@pythond/outbox';
+import { type Component, fullJitter, Recurring, runAll } from '@pythond/lifecycle';
+import { DeadLetters, Outbox } from '@pythond/outbox';
 import { connect, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
 import type { Logger } from '@pythond/telemetry';
 import type { NormalizerEvent } from './events.ts';
@@ -8,6 +8,10 @@ import { retry } from './retry.ts';
 
 export interface NormalizerOptions {
   readonly redis: RedisTarget;
+  /** What may wait in Redis for a DataKit that is away. */
+  readonly outboxBytes: number;
+  /** Dead letters are dropped after it. */
+  readonly deadLetterAgeMs: number;
   readonly log: Logger;
   readonly onEvent?: (event: NormalizerEvent) => void;
 }
@@ -19,6 +23,8 @@ const RETRY_CAP_MS = 60_000;
 /** Starts a second over the whole fleet: under DataKit's own limit for one address. */
 const LIMITER = { max: 80, duration: 1_000 };
 const DRAIN_MS = 12_000;
+/** How often deliveries without a job are looked for, and dead letters that are too old. */
+const TIDY_MS = 30_000;
 
 /** Tries again what workers could not deliver, and buries what is refused for good. Any number may run. */
 export class Normalizer implements Component {
@@ -27,6 +33,8 @@ export class Normalizer implements Component {
   readonly #redis: Redis;
   readonly #blocking: Redis;
   readonly #outbox: Outbox;
+  readonly #letters: DeadLetters;
+  readonly #tidying: Recurring;
   readonly #client: DataKitClient;
   #worker: JobWorker | undefined;
 
@@ -36,7 +44,13 @@ export class Normalizer implements Component {
     const onError = (error: Error) => log.warn({ err: error }, 'redis connection');
     this.#redis = connect(options.redis, 'failing', onError);
     this.#blocking = connect(options.redis, 'waiting', onError);
-    this.#outbox = new Outbox(this.#redis);
+    this.#outbox = new Outbox(this.#redis, { maxBytes: options.outboxBytes });
+    this.#letters = new DeadLetters(this.#redis);
+    this.#tidying = new Recurring(
+      () => this.#tidy(),
+      TIDY_MS,
+      (error) => log.warn({ err: error }, 'tidying the outbox: will be tried again'),
+    );
     const onChange = (change: object) => log.warn(change, 'endpoint');
     this.#client = createDataKitClient({ pacer: createPacer(), health: createEndpointHealth({ onChange }) });
   }
@@ -61,16 +75,28 @@ export class Normalizer implements Component {
       maxStarts: null,
     });
     await this.#worker.ready();
+    await this.#tidy();
+    this.#tidying.start();
   }
 
   async stop(): Promise<void> {
     await runAll([
+      () => this.#tidying.stop(),
       () => this.#worker?.stop(DRAIN_MS),
       () => this.#client.close(),
       () => this.#outbox.close(),
+      () => this.#letters.close(),
       () => this.#redis.disconnect(),
       () => this.#blocking.disconnect(),
     ]);
+  }
+
+  async #tidy(): Promise<void> {
+    const { log, deadLetterAgeMs } = this.#options;
+    const adopted = await this.#outbox.adopt();
+    if (adopted > 0) log.warn({ deliveries: adopted }, 'deliveries had lost their place in the queue');
+    const old = await this.#letters.expire(Date.now() - deadLetterAgeMs);
+    if (old.letters > 0) log.warn(old, 'dead letters were too old and are dropped');
   }
 
   #emit(event: NormalizerEvent): void {

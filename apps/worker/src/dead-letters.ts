@@ -1,13 +1,14 @@
-import type { Destination } from '@pythond/datakit';
+import { bodyOf, type Destination } from '@pythond/datakit';
 import type { DeadLetter } from '@pythond/jobs';
-import { stringifyExact } from '@pythond/points';
+import { type NormalisedPoint, stringifyExact } from '@pythond/points';
 import type { RunOrigin } from './outlet.ts';
 
-/** A point that can't be sent, as the script reported it. */
+/** A point that is not sent. */
 export interface Refused {
   readonly code: string;
   readonly reason: string;
-  readonly point: unknown;
+  /** As it would have been sent, or as the script reported it. */
+  readonly point: { readonly sendable: NormalisedPoint } | { readonly reported: unknown };
 }
 
 /** Beyond so many of one report they come together, one letter a code: a hostile report must not make 100,000. */
@@ -21,7 +22,7 @@ export function deadLetters(
   origin: RunOrigin,
   nowMs: number,
 ): DeadLetter[] {
-  const groups = refused.length <= MAX_SINGLE_LETTERS ? refused.map((one) => [one]) : byCode(refused);
+  const groups = refused.length <= MAX_SINGLE_LETTERS ? refused.map((one) => [one]) : alike(refused);
   return groups.map((group) => ({
     v: 1,
     reason: { code: group[0]?.code ?? '', message: group[0]?.reason ?? '' },
@@ -29,27 +30,50 @@ export function deadLetters(
     endpoint: endpoint || null,
     category,
     query: query.map(([name, value]): [string, string] => [name, value]),
-    form: 'json',
-    body: stringifyExact(group.map(({ point }) => point)),
+    ...textOf(group.map(({ point }) => point)),
     points: group.length,
     origins: [{ ...origin, points: group.length }],
     attempts: 0,
     sinceMs: nowMs,
     deadMs: nowMs,
+    history: [],
   }));
 }
 
-function byCode(refused: readonly Refused[]): Refused[][] {
+function textOf(points: readonly Refused['point'][]): Pick<DeadLetter, 'form' | 'body'> {
+  const sendable = points.flatMap((point) => ('sendable' in point ? point.sendable : []));
+  const [first] = sendable;
+  if (!first) {
+    const reported = points.flatMap((point) => ('reported' in point ? [point.reported] : []));
+    return { form: 'reported', body: stringifyExact(reported) };
+  }
+  const form = first.json === undefined ? 'line-protocol' : 'json';
+  return {
+    form,
+    body: bodyOf(
+      form,
+      sendable.map(({ line, json }) => json ?? line),
+    ),
+  };
+}
+
+function alike(refused: readonly Refused[]): Refused[][] {
   const open = new Map<string, Refused[]>();
   const groups: Refused[][] = [];
   for (const one of refused) {
-    let group = open.get(one.code);
+    const kind = `${one.code} ${formOf(one)}`;
+    let group = open.get(kind);
     if (!group || group.length === MAX_POINTS_A_LETTER) {
       group = [];
-      open.set(one.code, group);
+      open.set(kind, group);
       groups.push(group);
     }
     group.push(one);
   }
   return groups;
+}
+
+function formOf({ point }: Refused): DeadLetter['form'] {
+  if ('reported' in point) return 'reported';
+  return point.sendable.json === undefined ? 'line-protocol' : 'json';
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   type Batch,
   type Batcher,
@@ -20,7 +21,7 @@ import type { WorkerEvent } from './events.ts';
 import type { Outlet, PointCounts, RunOrigin } from './outlet.ts';
 
 export interface DeliveryOptions {
-  readonly outbox: Pick<Outbox, 'wait' | 'bury'>;
+  readonly outbox: Pick<Outbox, 'wait' | 'withdraw' | 'bury'>;
   readonly log: Logger;
   readonly emit: (event: WorkerEvent) => void;
 }
@@ -104,6 +105,7 @@ export class Delivery implements Outlet {
     const unsent = outcome.unsent.flatMap(({ indexes }) => indexes);
     if (unsent.length > 0) {
       await this.#keep({
+        id: randomUUID(),
         destination,
         points: unsent.flatMap((index) => lines[index]?.line ?? []),
         origins: [{ ...origin, points: unsent.length }],
@@ -122,6 +124,7 @@ export class Delivery implements Outlet {
     const dead: DeadPoints[] = [];
     let waiting = toWaiting(batch);
     let positions: readonly number[] | null = null; // of what is left, in the batch; null: all of it
+    let mayWait = false; // Redis may have taken it without an answer
     for (let attempt = 1; ; attempt += 1) {
       const askedMs = performance.now();
       const settled = await settle(waiting, {
@@ -135,10 +138,14 @@ export class Delivery implements Outlet {
         ...settled.dead.map((points) => ({ ...points, indexes: inBatch(points.indexes, positions) })),
       );
       this.#tell(waiting, settled, performance.now() - askedMs);
-      if (!settled.left) return { dead, retry: null };
+      if (!settled.left) {
+        if (mayWait) await this.#untilDone(() => this.#options.outbox.withdraw(waiting.id));
+        return { dead, retry: null };
+      }
       const { delivery, retry } = settled.left;
       positions = inBatch(retry.indexes, positions);
       if (await this.#put(delivery, attempt)) return { dead, retry: { ...retry, indexes: positions } };
+      mayWait = true;
       await this.#holdOn(attempt, signal);
       waiting = delivery;
     }
@@ -147,7 +154,7 @@ export class Delivery implements Outlet {
   /** One try to put a delivery into the outbox. */
   async #put(delivery: WaitingDelivery, attempt: number): Promise<boolean> {
     try {
-      await this.#options.outbox.wait(delivery, FIRST_RETRY_MS);
+      await this.#wait(delivery);
       return true;
     } catch (error) {
       const { points, reason } = delivery;
@@ -167,7 +174,13 @@ export class Delivery implements Outlet {
 
   /** Points that no batch took any more, since the worker stops. */
   async #keep(delivery: WaitingDelivery): Promise<void> {
-    await this.#untilDone(() => this.#options.outbox.wait(delivery, FIRST_RETRY_MS));
+    await this.#untilDone(() => this.#wait(delivery));
+  }
+
+  async #wait(delivery: WaitingDelivery): Promise<void> {
+    const dropped = await this.#options.outbox.wait(delivery, FIRST_RETRY_MS);
+    if (dropped > 0)
+      this.#options.log.error({ deliveries: dropped }, 'the outbox is full: the first made room');
   }
 
   async #untilDone(run: () => Promise<void>): Promise<void> {
@@ -203,6 +216,7 @@ export class Delivery implements Outlet {
 
 function toWaiting({ endpoint, category, query, form, lines, origins }: Batch<RunOrigin>): WaitingDelivery {
   return {
+    id: randomUUID(),
     destination: { endpoint, category, query, ...(form ? { form } : {}) },
     points: lines,
     origins: origins.map(({ origin, points }) => ({ ...origin, points })),

@@ -36,6 +36,7 @@ describe('where a report goes', () => {
     const listed = { ...input, destinations: ['10.1.1.2:9529', '[::1]:*', 'dk.example:9600'] };
     expect(routeReport({ ip: '10.1.1.1', port: '9529' }, listed, own)).toEqual({
       kind: 'denied',
+      endpoint: 'http://10.1.1.1:9529',
       reason:
         'the script sends to 10.1.1.1:9529, which is not allowed: add "10.1.1.1:9529" to destinations of this input',
     });

@@ -1,10 +1,10 @@
 import { EndpointError, parseEndpoint } from '@pythond/datakit';
 import type { InputRecord } from '@pythond/jobs';
 
-/** Where a report goes, or why it may not go there. */
+/** Where a report goes, or why it may not go there; then `endpoint` is '' when what the script names is no address. */
 export type Route =
   | { readonly kind: 'to'; readonly endpoint: string }
-  | { readonly kind: 'denied'; readonly reason: string };
+  | { readonly kind: 'denied'; readonly endpoint: string; readonly reason: string };
 
 /** What a script names when it means "my DataKit": nothing, or DataKit's own default address. */
 const DEFAULT_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost']);
@@ -24,18 +24,23 @@ export function routeReport(
   if (DEFAULT_HOSTS.has(host) && number === DEFAULT_PORT) {
     return { kind: 'to', endpoint: record.datakit ?? ownDatakit };
   }
-  if (!isAllowed(host, number, record)) {
-    const remedy = `add "${host}:${number}" to destinations of this input`;
-    return {
-      kind: 'denied',
-      reason: `the script sends to ${host}:${number}, which is not allowed: ${remedy}`,
-    };
-  }
+  const named = endpointOf(host, number);
+  if ('reason' in named) return { kind: 'denied', endpoint: '', reason: named.reason };
+  if (isAllowed(host, number, record)) return { kind: 'to', ...named };
+  const remedy = `add "${host}:${number}" to destinations of this input`;
+  return {
+    kind: 'denied',
+    ...named,
+    reason: `the script sends to ${host}:${number}, which is not allowed: ${remedy}`,
+  };
+}
+
+function endpointOf(host: string, port: string): { endpoint: string } | { reason: string } {
   try {
-    return { kind: 'to', endpoint: parseEndpoint(host, number) };
+    return { endpoint: parseEndpoint(host, port) };
   } catch (error) {
     if (!(error instanceof EndpointError)) throw error;
-    return { kind: 'denied', reason: error.message };
+    return { reason: error.message };
   }
 }
 

@@ -10,6 +10,7 @@ import {
   parseExactJson,
   type RunClock,
 } from '@pythond/points';
+import type { ReleasedPoints } from '@pythond/registry';
 import type { Report } from '@pythond/runner';
 import { deadLetters, type Refused } from './dead-letters.ts';
 import { routeReport } from './destination.ts';
@@ -32,6 +33,8 @@ export interface RunReportsOptions {
 
 export interface RunReportsEnd extends PointCounts {
   readonly reported: number;
+  /** By DataKit: what was reported, and not counted by the outbox since. */
+  readonly released: readonly ReleasedPoints[];
   readonly normaliseMs: number;
   readonly warnings: readonly RunWarning[];
 }
@@ -46,7 +49,9 @@ export class RunReports {
   readonly #options: RunReportsOptions;
   readonly #clock: RunClock;
   readonly #warnings = new RunWarnings();
-  readonly #settling: Promise<PointCounts>[] = [];
+  readonly #settling: Promise<PointCounts & { readonly endpoint: string }>[] = [];
+  /** By DataKit. */
+  readonly #emitted = new Map<string, number>();
   #reported = 0;
   #normaliseMs = 0;
 
@@ -66,24 +71,39 @@ export class RunReports {
 
   async settle(): Promise<RunReportsEnd> {
     const counts = { delivered: 0, queued: 0, dead: 0 };
-    for (const one of await Promise.all(this.#settling)) {
-      counts.delivered += one.delivered;
-      counts.queued += one.queued;
-      counts.dead += one.dead;
+    const accepted = new Map<string, number>();
+    const emitted = new Map(this.#emitted);
+    for (const { endpoint, delivered, queued, dead } of await Promise.all(this.#settling)) {
+      counts.delivered += delivered;
+      counts.queued += queued;
+      counts.dead += dead;
+      add(accepted, endpoint, delivered);
+      add(emitted, endpoint, -queued - dead);
     }
+    const released = [...emitted].map(([endpoint, points]) => ({
+      ...{ endpoint, emitted: points, accepted: accepted.get(endpoint) ?? 0 },
+    }));
     const warnings = this.#warnings.list();
-    return { ...counts, reported: this.#reported, normaliseMs: this.#normaliseMs, warnings };
+    return { ...counts, reported: this.#reported, released, normaliseMs: this.#normaliseMs, warnings };
   }
 
   #normalised(report: Report, category: Category): void {
     const { input, ownDatakit } = this.#options;
     const route = routeReport(report, input.record, ownDatakit);
-    if (route.kind === 'denied') return this.#refuse(report, 'destination-denied', route.reason);
-    const { points, normalised } = this.#normalise(report, category, route.endpoint);
-    if (!this.#count(normalised)) return;
+    const { endpoint } = route;
+    const { points, normalised } = this.#normalise(report, category, endpoint);
+    if (!this.#count(normalised, endpoint)) return;
     for (const { code, message } of normalised.warnings) this.#warnings.add(code, message);
-    const query = report.query.filter(([name]) => name !== 'precision');
-    this.#deliver({ endpoint: route.endpoint, category, query }, normalised, points);
+    const destination = { endpoint, category, query: report.query };
+    this.#buryRejected(destination, normalised, points);
+    if (route.kind === 'denied') {
+      const { reason } = route;
+      const denied = normalised.accepted.map((sendable) => ({
+        ...{ code: 'destination-denied', reason, point: { sendable } },
+      }));
+      return this.#bury(destination, denied);
+    }
+    this.#deliver(destination, normalised);
   }
 
   #normalise(report: Report, category: Category, endpoint: string) {
@@ -104,27 +124,32 @@ export class RunReports {
   }
 
   /** @returns false when the run has reported too much: this report is left out, and the run ends */
-  #count({ accepted, rejected }: Normalised): boolean {
-    this.#reported += accepted.length + rejected.length;
-    if (this.#reported <= this.#options.maxPoints) return true;
-    this.#reported -= accepted.length + rejected.length;
-    this.#options.onTooMany();
-    return false;
+  #count({ accepted, rejected }: Normalised, endpoint: string): boolean {
+    const points = accepted.length + rejected.length;
+    if (this.#reported + points > this.#options.maxPoints) {
+      this.#options.onTooMany();
+      return false;
+    }
+    this.#reported += points;
+    add(this.#emitted, endpoint, points);
+    return true;
   }
 
-  #deliver(destination: Destination, { accepted, rejected }: Normalised, points: unknown): void {
+  #deliver(destination: Destination, { accepted }: Normalised): void {
+    if (accepted.length === 0) return;
     const { outlet, origin } = this.#options;
-    if (accepted.length > 0) this.#settling.push(outlet.deliver(destination, accepted, origin));
-    if (rejected.length > 0) {
-      this.#bury(
-        destination,
-        rejected.map(({ index, code, reason, line }) => ({
-          code,
-          reason,
-          point: line ?? (index >= 0 && Array.isArray(points) ? points[index] : points),
-        })),
-      );
-    }
+    const query = destination.query.filter(([name]) => name !== 'precision');
+    const { endpoint } = destination;
+    const done = outlet.deliver({ ...destination, query }, accepted, origin);
+    this.#settling.push(done.then((counts) => ({ endpoint, ...counts })));
+  }
+
+  #buryRejected(destination: Destination, { rejected }: Normalised, points: unknown): void {
+    const refused = rejected.map(({ index, code, reason, line }) => {
+      const reported = line ?? (index >= 0 && Array.isArray(points) ? points[index] : points);
+      return { code, reason, point: { reported } };
+    });
+    this.#bury(destination, refused);
   }
 
   /** The report as a whole can't go anywhere. */
@@ -132,17 +157,24 @@ export class RunReports {
     const points = report.kind === 'raw' ? report.body : parseExactJson(report.points);
     const list = Array.isArray(points) ? points : [points];
     this.#reported += list.length;
+    add(this.#emitted, '', list.length);
     this.#bury(
       { endpoint: '', category: report.category, query: report.query },
-      list.map((point) => ({ code, reason, point })),
+      list.map((reported) => ({ code, reason, point: { reported } })),
     );
   }
 
   #bury(destination: Destination, refused: readonly Refused[]): void {
-    const first = refused[0];
-    if (first) this.#warnings.add(first.code, first.reason, refused.length);
+    const [first] = refused;
+    if (!first) return;
+    this.#warnings.add(first.code, first.reason, refused.length);
     const letters = deadLetters(destination, refused, this.#options.origin, Date.now());
+    const { endpoint } = destination;
     const done = this.#options.outlet.bury(letters);
-    this.#settling.push(done.then(() => ({ delivered: 0, queued: 0, dead: refused.length })));
+    this.#settling.push(done.then(() => ({ endpoint, delivered: 0, queued: 0, dead: refused.length })));
   }
+}
+
+function add(counts: Map<string, number>, name: string, points: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + points);
 }

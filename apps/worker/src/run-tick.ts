@@ -1,6 +1,6 @@
 import type { CollectorRecord, RunRecord, TickRef } from '@pythond/jobs';
 import type { JobContext, JobEnd } from '@pythond/queue';
-import { LEASE_MS, type Leases, stateVersionOf } from '@pythond/registry';
+import { LEASE_MS, type Leases, type Release, stateVersionOf } from '@pythond/registry';
 import {
   causeOf,
   defaultHostLimits,
@@ -108,6 +108,7 @@ export class TickRun {
         stdout: ran.end.stdout,
         stderr: ran.end.stderr,
         state,
+        points: points.released,
       });
     } finally {
       host.release();
@@ -165,16 +166,17 @@ export class TickRun {
   async #finish(
     claimed: ClaimedTick,
     record: RunRecord,
-    end: Pick<RunEnd, 'stdout' | 'stderr' | 'state'> = { ...emptyEnd, state: null },
+    end: Pick<RunEnd, 'stdout' | 'stderr' | 'state'> & Pick<Release, 'points'> = { ...emptyEnd, state: null },
   ): Promise<JobEnd> {
     const { scheduler } = claimed.tick;
-    const { state } = end;
+    const { state, points = [] } = end;
     const kept = await this.#deps.leases.release({
       scheduler,
       lease: claimed.lease,
       record,
       output: outputOf(end),
       state,
+      points,
     });
     if (kept && state) this.#remember(scheduler, claimed.lease, state);
     this.#deps.emit({ kind: 'run-ended', record });

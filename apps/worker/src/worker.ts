@@ -33,6 +33,8 @@ export interface WorkerOptions {
   readonly maxHosts: number;
   /** The DataKit of inputs that name none; null: what the scheduler published, else DataKit's default address. */
   readonly datakit: string | null;
+  /** What may wait in Redis for a DataKit that is away. */
+  readonly outboxBytes: number;
   /** `strict`: start only where runs can be confined. */
   readonly sandbox: SandboxLevel;
   readonly cacheDir: string;
@@ -88,7 +90,7 @@ export class Worker implements Component {
     this.#fleet = new Fleet(this.#redis);
     this.#keeper = new LeaseKeeper(new Leases(this.#redis), report);
     this.#discovered = new JobQueue<Discovery>(queueNames.discovered, this.#redis);
-    this.#outbox = new Outbox(this.#redis);
+    this.#outbox = new Outbox(this.#redis, { maxBytes: options.outboxBytes });
     this.#delivery = new Delivery({
       outbox: this.#outbox,
       log: options.log,

@@ -24,7 +24,14 @@ describe('the settings', () => {
     expect(texts).toEqual([]);
     expect(settings).toEqual({
       home,
-      ...{ redisUrl: null, redisPasswordFile: null, datakitUrl: null, hosts: 32, logLevel: 'info' },
+      ...{
+        redisUrl: null,
+        redisPasswordFile: null,
+        datakitUrl: null,
+        deadLetterAgeMs: 2_592_000_000,
+        hosts: 32,
+        logLevel: 'info',
+      },
       concurrency: Math.min(32, 2 * availableParallelism()),
       ...{ dataDir: `${home}/.pythond`, cacheDir: `${home}/.pythond/cache` },
       secretsDirs: ['/run/secrets', `${home}/secrets`],

@@ -22,13 +22,17 @@ type Values = {
 
 /** Everything that flags, environment and `pythond.toml` can set, every path absolute. */
 export interface Settings
-  extends Omit<Values, 'dataDir' | 'cacheDir' | 'secretsDirs' | 'discoverTimeout' | Limits> {
+  extends Omit<
+    Values,
+    'dataDir' | 'cacheDir' | 'secretsDirs' | 'discoverTimeout' | 'deadLetterAge' | Limits
+  > {
   readonly home: string;
   readonly dataDir: string;
   readonly cacheDir: string;
   readonly secretsDirs: readonly string[];
   readonly discoverTimeoutMs: number;
   readonly outboxBytes: number;
+  readonly deadLetterAgeMs: number;
   /** Over the defaults of `@pythond/bundles`. */
   readonly bundleLimits: {
     readonly maxBytes: number;
@@ -121,7 +125,8 @@ function placeOf({ file, line, key }: SourcedValue) {
 }
 
 function toSettings(home: string, values: Values, gitRepos: unknown | null): Settings {
-  const { outboxSize, bundleSize, bundleFileSize, bundleFiles, discoverTimeout, ...rest } = values;
+  const { outboxSize, bundleSize, bundleFileSize, bundleFiles, discoverTimeout, deadLetterAge, ...rest } =
+    values;
   const at = (path: string) => resolve(home, path);
   const dataDir = at(values.dataDir ?? '.pythond');
   return {
@@ -133,6 +138,7 @@ function toSettings(home: string, values: Values, gitRepos: unknown | null): Set
     redisPasswordFile: values.redisPasswordFile === null ? null : at(values.redisPasswordFile),
     discoverTimeoutMs: discoverTimeout,
     outboxBytes: outboxSize,
+    deadLetterAgeMs: deadLetterAge,
     bundleLimits: { maxBytes: bundleSize, maxFileBytes: bundleFileSize, maxFiles: bundleFiles },
     gitRepos,
   };

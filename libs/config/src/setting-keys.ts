@@ -131,6 +131,11 @@ export const settingKeys = {
     about: 'What becomes of metrics older than 110 minutes, whose time DataKit would overwrite with now.',
   }),
   outboxSize: size(MIB, 1024 * MIB, '1GiB', 'What may wait in Redis for a DataKit that is away.'),
+  deadLetterAge: setting({
+    read: durationReader({ minMs: 60_000, maxMs: 3_650 * 86_400_000, example: '"30d"' }),
+    ...{ fallback: 30 * 86_400_000, type: 'seconds or duration', default: '`"30d"`' },
+    about: 'How long dead letters are kept; of more than 100,000 the oldest go first.',
+  }),
   bundleSize: size(1024, 64 * MIB, '64MiB', 'All files of an input together.'),
   bundleFileSize: size(1024, 32 * MIB, '32MiB', 'One file of an input.'),
   bundleFiles: setting({

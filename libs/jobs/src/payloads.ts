@@ -40,11 +40,29 @@ export type Origin = z.infer<typeof originSchema>;
 export const pointFormSchema = z.enum(['line-protocol', 'json']);
 export type PointForm = z.infer<typeof pointFormSchema>;
 
-/**
- * A batch that was not accepted yet. `body` is a JSON array of its points' texts, so that they can be told apart again
- * whatever is in them; plain, or base64 of its gzip.
- */
+/** "Try this delivery again." What it holds is kept beside the queue, where it and its count move in one step. */
 export const deliverJobSchema = z.object({
+  v: z.literal(2),
+  delivery: z.string().min(1),
+  /** For people who look at the queue. */
+  endpoint: z.string(),
+  category: z.string(),
+  points: z.number().int().positive(),
+});
+export type DeliverJob = z.infer<typeof deliverJobSchema>;
+
+/** An earlier death of points that were replayed since. */
+export const deathSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  attempts: z.number().int().nonnegative(),
+  deadMs: z.number(),
+  replayedMs: z.number(),
+});
+export type PastDeath = z.infer<typeof deathSchema>;
+
+/** A batch that was not accepted yet, without its points. */
+export const deliveryMetaSchema = z.object({
   v: z.literal(1),
   /** The DataKit, an origin such as `http://127.0.0.1:9529`. */
   endpoint: z.string(),
@@ -52,18 +70,15 @@ export const deliverJobSchema = z.object({
   /** The query's parameters besides precision, in order. */
   query: z.array(z.tuple([z.string(), z.string()])),
   form: pointFormSchema,
-  encoding: z.enum(['plain', 'gzip']),
-  body: z.string(),
-  /** SHA-256 of that JSON, hex. */
-  digest: z.string(),
   points: z.number().int().positive(),
   origins: z.array(originSchema),
   /** When it was first refused, milliseconds. */
   sinceMs: z.number(),
   /** What the last try met. */
   reason: z.string(),
+  history: z.array(deathSchema),
 });
-export type DeliverJob = z.infer<typeof deliverJobSchema>;
+export type DeliveryMeta = z.infer<typeof deliveryMetaSchema>;
 
 /** Points refused for good. */
 export const deadLetterSchema = z.object({
@@ -71,16 +86,21 @@ export const deadLetterSchema = z.object({
   reason: z.object({ code: z.string(), message: z.string() }),
   /** DataKit's answer, where there was one. */
   answer: z.object({ status: z.number().int(), body: z.string() }).nullable(),
+  /** Where they were to go; null where no place could be made out. */
   endpoint: z.string().nullable(),
   category: z.string(),
   query: z.array(z.tuple([z.string(), z.string()])),
-  /** Line protocol where the points could be encoded, else what the script reported, as JSON. */
-  form: pointFormSchema,
+  /** As they were sent, or would have been; `reported` where they could not be encoded: as the script reported them. */
+  form: z.enum([...pointFormSchema.options, 'reported']),
+  /** Line protocol, or a JSON array. */
   body: z.string(),
   points: z.number().int().positive(),
   origins: z.array(originSchema),
+  /** How often they were sent in vain; 0 when they were refused before. */
   attempts: z.number().int().nonnegative(),
   sinceMs: z.number(),
   deadMs: z.number(),
+  /** What they died of before, oldest first: they were replayed in between. */
+  history: z.array(deathSchema),
 });
 export type DeadLetter = z.infer<typeof deadLetterSchema>;

@@ -1,4 +1,6 @@
+export { DeadLetters, LETTERS_KEPT, type LetterHead, type Replay } from './dead-letters.ts';
 export { CorruptDeliveryError } from './errors.ts';
-export { GIVE_UP_AFTER_MS, Outbox } from './outbox.ts';
+export type { LetterFilter } from './letter-filter.ts';
+export { GIVE_UP_AFTER_MS, type Loaded, Outbox, type OutboxOptions, type Settlement } from './outbox.ts';
 export { type Death, letterOf, type Settled, type SettleOptions, settle } from './settle.ts';
-export { loadDelivery, storeDelivery, type WaitingDelivery } from './stored-delivery.ts';
+export type { WaitingDelivery } from './stored-delivery.ts';

@@ -1,28 +1,110 @@
-import { createHash, randomUUID } from 'node:crypto';
-import type { DeadLetter, DeliverJob } from '@pythond/jobs';
-import { JobQueue, queueNames, type Redis } from '@pythond/queue';
-import { storeDelivery, type WaitingDelivery } from './stored-delivery.ts';
+import type { DeadLetter, DeliverJob, Origin } from '@pythond/jobs';
+import { ledgerKeys, ledgerLua } from '@pythond/ledger';
+import { JobQueue, queueNames, type Redis, Script, type ScriptArg } from '@pythond/queue';
+import { type Content, type Found, find, sharesOf } from './content.ts';
+import { LETTERS_KEPT } from './dead-letters.ts';
+import { dropOrder } from './drop-order.ts';
+import { outboxKeys } from './keys.ts';
+import { packDelivery, salvage, unpackDelivery, type WaitingDelivery } from './stored-delivery.ts';
+import { letterId, packLetter, stateOf } from './stored-letter.ts';
 
 /** A delivery is tried again for a day; what is left then is a dead letter. */
 export const GIVE_UP_AFTER_MS = 24 * 3600 * 1000;
 
 /** Never reached: age decides. */
 const MAX_ATTEMPTS = 1_000_000;
+const DEFAULT_MAX_BYTES = 1024 ** 3;
+/** Looked through for lost jobs in one round trip. */
+const ADOPT_PAGE = 500;
 
-/** The two queues that points wait in: `deliver`, until DataKit takes them, and `dead-letter`, until somebody does. */
+const store = new URL('../lua/store.lua', import.meta.url);
+const script = (name: string) => new Script(ledgerLua, store, new URL(`../lua/${name}.lua`, import.meta.url));
+const waitScript = script('wait');
+const withdrawScript = script('withdraw');
+const settleScript = script('settle');
+const buryScript = script('bury');
+
+export interface OutboxOptions {
+  /** What may wait, bytes as stored; the first in the drop order make room for what comes. Default 1 GiB. */
+  readonly maxBytes?: number;
+}
+
+/** A delivery as it was found, to be settled as it was found. */
+export interface Loaded {
+  readonly delivery: WaitingDelivery;
+  readonly digest: string;
+}
+
+/** What a try made of a delivery. Accepted + letters + left are all of its points. */
+export interface Settlement {
+  readonly accepted: readonly Origin[];
+  readonly letters: readonly DeadLetter[];
+  readonly left: WaitingDelivery | null;
+}
+
+/**
+ * Where points wait until DataKit takes them, in Redis. Points and the ledger's count of them move in one script, so
+ * that they agree whatever is killed when; the queue `deliver` only says when a delivery is to be tried again.
+ */
 export class Outbox {
-  readonly #deliver: JobQueue<DeliverJob>;
-  readonly #dead: JobQueue<DeadLetter>;
+  readonly #redis: Redis;
+  readonly #maxBytes: number;
+  readonly #queue: JobQueue<DeliverJob>;
 
-  constructor(redis: Redis) {
-    this.#deliver = new JobQueue<DeliverJob>(queueNames.deliver, redis);
-    this.#dead = new JobQueue<DeadLetter>(queueNames.deadLetter, redis);
+  constructor(redis: Redis, { maxBytes = DEFAULT_MAX_BYTES }: OutboxOptions = {}) {
+    this.#redis = redis;
+    this.#maxBytes = maxBytes;
+    this.#queue = new JobQueue<DeliverJob>(queueNames.deliver, redis);
   }
 
-  /** Resolves when the points are in Redis. */
-  async wait(delivery: WaitingDelivery, delayMs: number): Promise<void> {
-    const job = await storeDelivery(delivery);
-    await this.#deliver.add(job, { id: randomUUID(), attempts: MAX_ATTEMPTS, delayMs });
+  /**
+   * Resolves when the points are in Redis; gives how many deliveries had to make room for them. May be repeated: a
+   * delivery has one place. (Its job may be missing then, when Redis went away in between: `adopt` makes it.)
+   */
+  async wait(delivery: WaitingDelivery, delayMs: number): Promise<number> {
+    const content = await packDelivery(delivery);
+    const { id, destination } = delivery;
+    const dropped = (await waitScript.run(
+      this.#redis,
+      [ledgerKeys.prefix, outboxKeys.totals, outboxKeys.deliveries, outboxKeys.deliveryPrefix],
+      [id, dropOrder(delivery), ...fieldsOf(content), destination.endpoint, this.#maxBytes],
+    )) as readonly string[];
+    await this.#queue.add(jobOf(delivery), jobOptions(id, delayMs)).catch(() => undefined);
+    return dropped.length;
+  }
+
+  /** Takes a delivery back whose `wait` had no answer, when its points went another way. */
+  async withdraw(id: string): Promise<void> {
+    await withdrawScript.run(
+      this.#redis,
+      [ledgerKeys.prefix, outboxKeys.totals, outboxKeys.deliveries, outboxKeys.deliveryPrefix],
+      [id],
+    );
+  }
+
+  /**
+   * What waits under an id; null when it has been settled.
+   * @throws CorruptDeliveryError what Redis gives back is not what was put there; `buryDamaged` takes it away
+   */
+  async load(id: string): Promise<Loaded | null> {
+    const found = await find(this.#redis, outboxKeys.delivery(id));
+    return found && { delivery: await unpackDelivery(id, found), digest: found.digest };
+  }
+
+  /** @returns false when somebody else settled it meanwhile: nothing is changed */
+  async settle({ delivery, digest }: Loaded, { accepted, letters, left }: Settlement): Promise<boolean> {
+    return this.#settle(delivery.id, digest, accepted, letters, left && (await packDelivery(left)));
+  }
+
+  /** Keeps what is left of a damaged delivery as a letter; `toLetter` says what of. */
+  async buryDamaged(
+    id: string,
+    toLetter: (salvaged: WaitingDelivery, body: string) => DeadLetter,
+  ): Promise<DeadLetter | null> {
+    const found = await find(this.#redis, outboxKeys.delivery(id));
+    if (!found) return null;
+    const letter = toLetter(salvage(id, found), textOf(found));
+    return (await this.#settle(id, found.digest, [], [letter], null)) ? letter : null;
   }
 
   /**
@@ -30,27 +112,93 @@ export class Outbox {
    * re-run that meets the same refusals adds nothing.
    */
   async bury(letters: readonly DeadLetter[]): Promise<void> {
-    await Promise.all(
-      letters.map((letter, index) => this.#dead.add(letter, { id: letterId(letter, index) })),
-    );
+    if (letters.length === 0) return;
+    const args: ScriptArg[] = [LETTERS_KEPT];
+    for (const [index, letter] of letters.entries()) {
+      args.push(...(await letterArgs(letter, index)), letter.endpoint ?? '');
+    }
+    await buryScript.run(this.#redis, [ledgerKeys.prefix, outboxKeys.letters, outboxKeys.letterPrefix], args);
   }
 
-  get deliver(): Pick<JobQueue<DeliverJob>, 'counts' | 'list' | 'get'> {
-    return this.#deliver;
+  /** Makes the jobs of deliveries that have none; gives how many. */
+  async adopt(): Promise<number> {
+    let adopted = 0;
+    for (let start = 0; ; start += ADOPT_PAGE) {
+      const last = start + ADOPT_PAGE - 1;
+      const ids = await this.#redis.zrange(outboxKeys.deliveries, String(start), String(last));
+      for (const id of await this.#queue.missing(ids)) adopted += await this.#adoptOne(id);
+      if (ids.length < ADOPT_PAGE) return adopted;
+    }
   }
 
-  get dead(): Pick<JobQueue<DeadLetter>, 'counts' | 'list' | 'get'> {
-    return this.#dead;
+  /** What waits: deliveries, points, bytes as stored. */
+  async size(): Promise<{ readonly deliveries: number; readonly points: number; readonly bytes: number }> {
+    const [deliveries, [points, bytes]] = await Promise.all([
+      this.#redis.zcard(outboxKeys.deliveries),
+      this.#redis.hmget(outboxKeys.totals, 'points', 'bytes'),
+    ]);
+    return { deliveries, points: Number(points ?? 0), bytes: Number(bytes ?? 0) };
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#deliver.close(), this.#dead.close()]);
+    await this.#queue.close();
+  }
+
+  async #settle(
+    id: string,
+    digest: string,
+    accepted: readonly Origin[],
+    letters: readonly DeadLetter[],
+    left: Content | null,
+  ): Promise<boolean> {
+    const { digest: newDigest, meta, body, shares } = left ?? { digest: '', meta: '', body: '', shares: '' };
+    const args: ScriptArg[] = [id, digest, JSON.stringify(sharesOf(accepted)), LETTERS_KEPT];
+    args.push(newDigest, meta, body, shares);
+    for (const [index, letter] of letters.entries()) args.push(...(await letterArgs(letter, index)));
+    const reply = await settleScript.run(
+      this.#redis,
+      [
+        ledgerKeys.prefix,
+        outboxKeys.totals,
+        outboxKeys.deliveries,
+        outboxKeys.deliveryPrefix,
+        outboxKeys.letters,
+        outboxKeys.letterPrefix,
+      ],
+      args,
+    );
+    return reply === 1;
+  }
+
+  async #adoptOne(id: string): Promise<number> {
+    const loaded = await this.load(id).catch(() => null); // a damaged one gets its job, too: that buries it
+    const job = loaded
+      ? jobOf(loaded.delivery)
+      : { v: 2 as const, delivery: id, endpoint: '', category: '', points: 1 };
+    await this.#queue.add(job, jobOptions(id, 0));
+    return 1;
   }
 }
 
-function letterId({ reason, category, body, origins }: DeadLetter, index: number): string {
-  const runs = origins.map(({ run }) => run);
-  return createHash('sha256')
-    .update(JSON.stringify([reason.code, category, body, runs, index]))
-    .digest('hex');
+function jobOf({ id, destination, points }: WaitingDelivery): DeliverJob {
+  const { endpoint, category } = destination;
+  return { v: 2, delivery: id, endpoint, category, points: points.length };
+}
+
+function jobOptions(id: string, delayMs: number) {
+  return { id, attempts: MAX_ATTEMPTS, delayMs };
+}
+
+/** As `wait.lua` takes them. */
+function fieldsOf({ meta, body, digest, shares }: Content): ScriptArg[] {
+  return [meta, body, digest, shares];
+}
+
+/** As `settle.lua` and `bury.lua` take them. */
+async function letterArgs(letter: DeadLetter, index: number): Promise<ScriptArg[]> {
+  return [letterId(letter, index), letter.deadMs, stateOf(letter), ...fieldsOf(await packLetter(letter))];
+}
+
+function textOf({ meta, body }: Found): string {
+  return JSON.stringify({ meta: meta.toString(), body: body.toString('base64') });
 }

@@ -14,6 +14,8 @@ import type { WaitingDelivery } from './stored-delivery.ts';
 /** What one attempt made of a waiting delivery. Accepted + dead + left are all of its points. */
 export interface Settled {
   readonly accepted: number;
+  /** Whose the accepted ones are. */
+  readonly acceptedOrigins: readonly Origin[];
   readonly letters: readonly DeadLetter[];
   readonly dead: readonly DeadPoints[];
   /** What is to be tried again; null when nothing is. */
@@ -34,7 +36,9 @@ export async function settle(waiting: WaitingDelivery, options: SettleOptions): 
   const letters = resolution.dead.flatMap((dead) => lettersOf(waiting, dead, options));
   const { accepted, dead, retry } = resolution;
   const left = retry ? { delivery: leftOf(waiting, retry), retry } : null;
-  return { accepted, letters, dead, left };
+  const gone = new Set([...dead.flatMap(({ indexes }) => indexes), ...(retry?.indexes ?? [])]);
+  const taken = waiting.points.flatMap((_, index) => (gone.has(index) ? [] : index));
+  return { accepted, acceptedOrigins: selectShares(waiting.origins, taken), letters, dead, left };
 }
 
 function toDelivery({ destination, points }: WaitingDelivery): Delivery {
@@ -72,7 +76,7 @@ export interface Death {
 }
 
 export function letterOf(
-  { destination, sinceMs }: WaitingDelivery,
+  { destination, sinceMs, history = [] }: Pick<WaitingDelivery, 'destination' | 'sinceMs' | 'history'>,
   points: readonly string[],
   origins: readonly Origin[],
   { code, message, answer, attempts, deadMs }: Death,
@@ -92,6 +96,7 @@ export function letterOf(
     attempts,
     sinceMs,
     deadMs,
+    history: [...history],
   };
 }
 

@@ -1,74 +1,81 @@
-import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
 import type { Destination } from '@pythond/datakit';
-import { type DeliverJob, deliverJobSchema, type Origin } from '@pythond/jobs';
+import {
+  type DeliveryMeta,
+  deathSchema,
+  deliveryMetaSchema,
+  type Origin,
+  type PastDeath,
+} from '@pythond/jobs';
 import { z } from 'zod';
+import { type Content, type Found, pack, readable, sharesFrom, unpack } from './content.ts';
 import { CorruptDeliveryError } from './errors.ts';
-
-const deflate = promisify(gzip);
-const inflate = promisify(gunzip);
-
-/** Smaller bodies gain nothing. */
-const GZIP_ABOVE_BYTES = 1024;
-/** More than any delivery holds: a damaged one must not fill the memory. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** A batch that waits: where it goes, its points one by one, where they come from. */
 export interface WaitingDelivery {
+  /** The same however often it is put into Redis. */
+  readonly id: string;
   readonly destination: Destination;
   /** Each point as a line of line protocol, or as a JSON object; see the destination's form. */
   readonly points: readonly string[];
   readonly origins: readonly Origin[];
   readonly sinceMs: number;
   readonly reason: string;
+  /** What it died of before it was replayed; absent for what never died. */
+  readonly history?: readonly PastDeath[];
 }
 
-export async function storeDelivery(delivery: WaitingDelivery): Promise<DeliverJob> {
-  const { destination, points, origins, sinceMs, reason } = delivery;
-  const body = Buffer.from(JSON.stringify(points));
-  const small = body.length <= GZIP_ABOVE_BYTES;
-  return {
+const texts = z.array(z.string());
+
+/** `body` is a JSON array of the points' texts, so that they can be told apart again whatever is in them. */
+export async function packDelivery(delivery: WaitingDelivery): Promise<Content> {
+  const { destination, points, origins, sinceMs, reason, history = [] } = delivery;
+  const meta: DeliveryMeta = {
     v: 1,
     endpoint: destination.endpoint,
     category: destination.category,
     query: destination.query.map(([name, value]): [string, string] => [name, value]),
     form: destination.form ?? 'line-protocol',
-    encoding: small ? 'plain' : 'gzip',
-    body: small ? body.toString() : (await deflate(body, { level: 1 })).toString('base64'),
-    digest: createHash('sha256').update(body).digest('hex'),
     points: points.length,
     origins: [...origins],
     sinceMs,
     reason,
+    history: [...history],
   };
+  return pack(meta, JSON.stringify(points), origins);
 }
 
 /** @throws CorruptDeliveryError */
-export async function loadDelivery(id: string, data: unknown): Promise<WaitingDelivery> {
-  const job = parse(id, data);
-  const body = await unpack(id, job);
-  const digest = createHash('sha256').update(body).digest('hex');
-  if (digest !== job.digest) throw new CorruptDeliveryError(id, 'its checksum does not match');
-  const { endpoint, category, query, form, origins, sinceMs, reason } = job;
-  const destination: Destination = { endpoint, category, query, form };
-  const points = z.array(z.string()).parse(JSON.parse(body.toString()));
-  if (points.length !== job.points)
-    throw new CorruptDeliveryError(id, `it holds ${points.length} points, not ${job.points}`);
-  return { destination, points, origins, sinceMs, reason };
-}
-
-function parse(id: string, data: unknown): DeliverJob {
-  const parsed = deliverJobSchema.safeParse(data);
-  if (!parsed.success) throw new CorruptDeliveryError(id, 'a part of it is missing', { cause: parsed.error });
-  return parsed.data;
-}
-
-async function unpack(id: string, { encoding, body }: DeliverJob): Promise<Buffer> {
-  if (encoding === 'plain') return Buffer.from(body);
-  try {
-    return await inflate(Buffer.from(body, 'base64'), { maxOutputLength: MAX_BODY_BYTES });
-  } catch (cause) {
-    throw new CorruptDeliveryError(id, 'it can not be unpacked', { cause });
+export async function unpackDelivery(id: string, found: Found): Promise<WaitingDelivery> {
+  const { meta, body } = await unpack(id, found);
+  const parsed = deliveryMetaSchema.safeParse(meta);
+  const points = texts.safeParse(JSON.parse(body));
+  if (!parsed.success || !points.success) throw new CorruptDeliveryError(id, 'a part of it is missing');
+  const { endpoint, category, query, form, origins, sinceMs, reason, history } = parsed.data;
+  if (points.data.length !== parsed.data.points) {
+    throw new CorruptDeliveryError(id, `it holds ${points.data.length} points, not ${parsed.data.points}`);
   }
+  const destination: Destination = { endpoint, category, query, form };
+  return { id, destination, points: points.data, origins, sinceMs, reason, history };
+}
+
+/** A damaged delivery as far as it can be made out; its points are not among that. */
+export function salvage(id: string, found: Found): WaitingDelivery {
+  const fields = readable(found);
+  const text = (name: string) => (typeof fields[name] === 'string' ? fields[name] : 'unknown');
+  const origins = deliveryMetaSchema.shape.origins.safeParse(fields['origins']);
+  const history = z.array(deathSchema).safeParse(fields['history']);
+  return {
+    id,
+    destination: { endpoint: text('endpoint'), category: text('category'), query: [] },
+    points: [],
+    origins: origins.success ? origins.data : originsOf(found),
+    sinceMs: typeof fields['sinceMs'] === 'number' ? fields['sinceMs'] : 0,
+    reason: '',
+    history: history.success ? history.data : [],
+  };
+}
+
+/** Whose the points are can be told even when nothing else can. */
+function originsOf({ shares }: Found): Origin[] {
+  return sharesFrom(shares).map(([collector, points]) => ({ collector, points, run: 'unknown', dueMs: 0 }));
 }

@@ -12,5 +12,5 @@ export { QueueError, type QueueErrorCode } from './errors.ts';
 export { type AddOptions, JobQueue, type StoredJob } from './job-queue.ts';
 export { type JobContext, type JobEnd, JobWorker, type JobWorkerOptions } from './job-worker.ts';
 export { key, PREFIX, queueNames } from './names.ts';
-export { Script } from './script.ts';
+export { Script, type ScriptArg } from './script.ts';
 export { type Schedule, type StoredSchedule, TickQueue } from './tick-queue.ts';

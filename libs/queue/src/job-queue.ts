@@ -1,6 +1,6 @@
 import { type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { PREFIX } from './names.ts';
+import { key, PREFIX } from './names.ts';
 
 export interface AddOptions {
   /** Deterministic: adding an id that Redis still holds does nothing. */
@@ -19,13 +19,15 @@ export interface StoredJob<T> {
   readonly attempts: number;
 }
 
-/** Jobs waiting for a worker, or, where there is none, a list that can be read (dead letters). */
+/** Jobs waiting for a worker. */
 export class JobQueue<T> {
   readonly name: string;
   readonly #queue: Queue;
+  readonly #redis: Redis;
 
   constructor(name: string, connection: Redis) {
     this.name = name;
+    this.#redis = connection;
     this.#queue = new Queue(name, { connection, prefix: PREFIX, skipMetasUpdate: true });
     this.#queue.on('error', () => undefined); // the connection reports its own errors
   }
@@ -58,6 +60,14 @@ export class JobQueue<T> {
         ? [{ id: job.id, data: job.data as T, addedMs: job.timestamp, attempts: job.attemptsMade }]
         : [],
     );
+  }
+
+  /** Those of the ids that no job has, whatever its state. */
+  async missing(ids: readonly string[]): Promise<string[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) pipeline.exists(key(this.name, id));
+    const replies = (await pipeline.exec()) ?? [];
+    return ids.filter((_, index) => replies[index]?.[1] === 0);
   }
 
   async close(): Promise<void> {

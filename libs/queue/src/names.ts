@@ -15,5 +15,4 @@ export const queueNames = {
   discover: (pool: string) => `discover-${pool}`,
   discovered: 'discovered',
   deliver: 'deliver',
-  deadLetter: 'dead-letter',
 } as const;

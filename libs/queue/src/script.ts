@@ -9,9 +9,9 @@ export class Script {
   readonly #source: string;
   readonly #digest: string;
 
-  /** @param file a `.lua` file, usually `new URL('../lua/x.lua', import.meta.url)` */
-  constructor(file: URL) {
-    this.#source = readFileSync(file, 'utf8');
+  /** @param files `.lua` files, usually `new URL('../lua/x.lua', import.meta.url)`; the earlier ones hold its functions */
+  constructor(...files: readonly URL[]) {
+    this.#source = files.map((file) => readFileSync(file, 'utf8')).join('\n');
     this.#digest = createHash('sha1').update(this.#source).digest('hex');
   }
 

@@ -1,14 +1,19 @@
--- A run is over and its points are safe: give the lease back, write the history and the state that the run left, in one
--- step.
+-- A run is over and its points are safe: count them, give the lease back, write the history and the state that the run
+-- left, in one step. After `ledger.lua`.
 --
 -- KEYS  1 collector (hash)  2 lease (string)  3 runs (list, newest first)  4 outputs (list, newest first)
---       5 state (hash)
+--       5 state (hash)  6 ledger
 -- ARGV  1 lease value  2 outcome kind  3 run record (JSON)  4 output (JSON) or ''  5 runs kept  6 outputs kept
 --       7 ended (ms)  8 run (ms)  9 'keep' | 'set' | 'forget': the state  10 version of the state  11 the state
---       12 how long the state of a collector that is gone is kept (ms)
--- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but that count.
+--       12 how long the state of a collector that is gone is kept (ms)  13 collector id
+--       then for each DataKit: endpoint, points emitted, points accepted (those that wait or died are counted already)
+-- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but the points and that count.
 
 local collector, lease = KEYS[1], KEYS[2]
+for at = 14, #ARGV, 3 do
+  ledger_add(KEYS[6], ARGV[13], ARGV[at], 'emitted', tonumber(ARGV[at + 1]))
+  ledger_add(KEYS[6], ARGV[13], ARGV[at], 'accepted', tonumber(ARGV[at + 2]))
+end
 if redis.call('GET', lease) ~= ARGV[1] then
   redis.call('HINCRBY', collector, 'n:stale', 1)
   return 0

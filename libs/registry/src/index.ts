@@ -10,6 +10,7 @@ export {
   LEASE_RENEW_MS,
   Leases,
   type Release,
+  type ReleasedPoints,
   stateVersionOf,
 } from './leases.ts';
 export { namesIn, type StateNames, States, type StateView } from './states.ts';

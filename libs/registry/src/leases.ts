@@ -1,4 +1,5 @@
 import type { RunRecord } from '@pythond/jobs';
+import { ledgerKeys, ledgerLua } from '@pythond/ledger';
 import { type Redis, Script } from '@pythond/queue';
 import { keys } from './keys.ts';
 import { STATE_OF_GONE_MS } from './states.ts';
@@ -49,10 +50,19 @@ export interface Release {
   readonly output: { readonly stdout: string; readonly stderr: string } | null;
   /** What the run leaves to the next one: null leaves what there is, empty takes it away. */
   readonly state?: Buffer | null;
+  /** Its points, but for those that the outbox has counted. */
+  readonly points?: readonly ReleasedPoints[];
+}
+
+/** Points of a run for one DataKit: what it reported, and what was accepted of that. More than 0 is one of them. */
+export interface ReleasedPoints {
+  readonly endpoint: string;
+  readonly emitted: number;
+  readonly accepted: number;
 }
 
 const claimScript = new Script(new URL('../lua/claim.lua', import.meta.url));
-const releaseScript = new Script(new URL('../lua/release.lua', import.meta.url));
+const releaseScript = new Script(ledgerLua, new URL('../lua/release.lua', import.meta.url));
 const renewScript = new Script(new URL('../lua/renew.lua', import.meta.url));
 const giveBackScript = new Script(new URL('../lua/give-back.lua', import.meta.url));
 
@@ -80,7 +90,7 @@ export class Leases {
   }
 
   /** @returns false when the lease was lost: nothing was written */
-  async release({ scheduler, lease, record, output, state = null }: Release): Promise<boolean> {
+  async release({ scheduler, lease, record, output, state = null, points = [] }: Release): Promise<boolean> {
     const reply = await releaseScript.run(
       this.#redis,
       [
@@ -89,6 +99,7 @@ export class Leases {
         keys.runs(scheduler),
         keys.outputs(scheduler),
         keys.state(scheduler),
+        ledgerKeys.prefix,
       ],
       [
         lease,
@@ -100,6 +111,8 @@ export class Leases {
         record.endedMs,
         Math.round(record.phases.runMs),
         ...stateArgs(lease, state),
+        record.collector,
+        ...points.flatMap(({ endpoint, emitted, accepted }) => [endpoint, emitted, accepted]),
       ],
     );
     return reply === 1;
@@ -127,7 +140,7 @@ export function stateVersionOf(lease: string): string {
 }
 
 function stateArgs(lease: string, state: Buffer | null) {
-  if (!state) return ['keep', '', '', 0];
+  if (!state) return ['keep', '', '', STATE_OF_GONE_MS];
   const what = state.length > 0 ? 'set' : 'forget';
   return [what, stateVersionOf(lease), state, STATE_OF_GONE_MS];
 }

@@ -1,0 +1,20 @@
+-- The ledger: points, counted by what became of them. Put before every script that moves points, so that the count and
+-- the move are one step.
+--
+-- <prefix>:<collector>  hash  "<state> <endpoint>" → points      <prefix>s  set of the collectors that have one
+-- <prefix>-totals       hash  the same over all collectors
+--
+-- A share is {collector, points}; `by` is 1 or -1.
+
+local function ledger_add(prefix, collector, endpoint, state, points)
+  if points == 0 then return end
+  local field = state .. ' ' .. endpoint
+  if redis.call('HINCRBY', prefix .. ':' .. collector, field, points) == points then
+    redis.call('SADD', prefix .. 's', collector)
+  end
+  redis.call('HINCRBY', prefix .. '-totals', field, points)
+end
+
+local function ledger_shares(prefix, shares, endpoint, state, by)
+  for _, share in ipairs(shares) do ledger_add(prefix, share[1], endpoint, state, by * share[2]) end
+end

@@ -1,0 +1,65 @@
+-- Deliveries and dead letters, as the scripts of this folder keep them. After `ledger.lua`.
+--
+-- <delivery prefix>:<id>  hash  meta (JSON)  body  digest  shares (JSON: [[collector, points], …])  endpoint
+-- <letter prefix>:<id>    hash  the same, and state: dead | late
+-- deliveries              zset  delivery id by the order in which they are dropped, the first first
+-- letters                 zset  letter id by the moment of its death (ms)
+-- outbox                  hash  bytes, points: what the deliveries hold
+
+local function size_of(item) return #redis.call('HGET', item, 'body') + #redis.call('HGET', item, 'meta') end
+
+local function points_of(shares)
+  local points = 0
+  for _, share in ipairs(shares) do points = points + share[2] end
+  return points
+end
+
+local function shares_of(item) return cjson.decode(redis.call('HGET', item, 'shares')) end
+
+local function put(item, content)
+  redis.call('HSET', item, 'meta', content.meta, 'body', content.body, 'digest', content.digest, 'shares',
+    content.shares, 'endpoint', content.endpoint)
+end
+
+local function weigh(outbox, item, by)
+  redis.call('HINCRBY', outbox, 'bytes', by * size_of(item))
+  redis.call('HINCRBY', outbox, 'points', by * points_of(shares_of(item)))
+end
+
+-- A delivery with its place and weight; the ledger is the caller's.
+local function put_delivery(outbox, deliveries, item, id, score, content)
+  put(item, content)
+  redis.call('ZADD', deliveries, score, id)
+  weigh(outbox, item, 1)
+end
+
+local function delete_delivery(outbox, deliveries, item, id)
+  weigh(outbox, item, -1)
+  redis.call('DEL', item)
+  redis.call('ZREM', deliveries, id)
+end
+
+-- A letter that is there already is the same refusal of the same points of the same run: they were counted then.
+-- Gives whether it is new.
+local function put_letter(letters, item, id, died, state, content)
+  if redis.call('EXISTS', item) == 1 then return false end
+  put(item, content)
+  redis.call('HSET', item, 'state', state)
+  redis.call('ZADD', letters, died, id)
+  return true
+end
+
+-- What the oldest letters make room for is counted as dropped.
+local function drop_letters(ledger, letters, prefix, most)
+  local over = redis.call('ZCARD', letters) - most
+  if over <= 0 then return end
+  for _, id in ipairs(redis.call('ZRANGE', letters, 0, over - 1)) do
+    local item = prefix .. ':' .. id
+    local endpoint, state = redis.call('HGET', item, 'endpoint'), redis.call('HGET', item, 'state')
+    local shares = shares_of(item)
+    ledger_shares(ledger, shares, endpoint, state, -1)
+    ledger_shares(ledger, shares, endpoint, 'dropped', 1)
+    redis.call('DEL', item)
+    redis.call('ZREM', letters, id)
+  end
+end

@@ -1,0 +1,34 @@
+-- Points that DataKit did not accept wait from now on.
+--
+-- KEYS  1 ledger  2 outbox  3 deliveries  4 delivery prefix
+-- ARGV  1 id  2 drop order  3 meta  4 body  5 digest  6 shares  7 endpoint  8 most bytes
+-- Gives the ids that had to make room. Putting an id again replaces it: the first time may have had no answer.
+
+local ledger, outbox, deliveries, prefix = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, endpoint = ARGV[1], ARGV[7]
+local item = prefix .. ':' .. id
+
+if redis.call('EXISTS', item) == 1 then
+  local shares = shares_of(item)
+  ledger_shares(ledger, shares, endpoint, 'emitted', -1)
+  ledger_shares(ledger, shares, endpoint, 'queued', -1)
+  delete_delivery(outbox, deliveries, item, id)
+end
+local shares = cjson.decode(ARGV[6])
+ledger_shares(ledger, shares, endpoint, 'emitted', 1)
+ledger_shares(ledger, shares, endpoint, 'queued', 1)
+put_delivery(outbox, deliveries, item, id, ARGV[2],
+  { meta = ARGV[3], body = ARGV[4], digest = ARGV[5], shares = ARGV[6], endpoint = endpoint })
+
+local dropped = {}
+while tonumber(redis.call('HGET', outbox, 'bytes')) > tonumber(ARGV[8]) do
+  local first = redis.call('ZRANGE', deliveries, 0, 0)[1]
+  if not first then break end
+  local victim = prefix .. ':' .. first
+  local lost, where = shares_of(victim), redis.call('HGET', victim, 'endpoint')
+  ledger_shares(ledger, lost, where, 'queued', -1)
+  ledger_shares(ledger, lost, where, 'dropped', 1)
+  delete_delivery(outbox, deliveries, victim, first)
+  dropped[#dropped + 1] = first
+end
+return dropped

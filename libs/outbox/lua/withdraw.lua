@@ -1,0 +1,12 @@
+-- Points that were put here without an answer, and accepted by DataKit meanwhile: as if they had never come.
+--
+-- KEYS  1 ledger  2 outbox  3 deliveries  4 delivery prefix
+-- ARGV  1 id
+
+local item = KEYS[4] .. ':' .. ARGV[1]
+if redis.call('EXISTS', item) == 0 then return 0 end
+local shares, endpoint = shares_of(item), redis.call('HGET', item, 'endpoint')
+ledger_shares(KEYS[1], shares, endpoint, 'emitted', -1)
+ledger_shares(KEYS[1], shares, endpoint, 'queued', -1)
+delete_delivery(KEYS[2], KEYS[3], item, ARGV[1])
+return 1

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { type DeadLetter, type DeliverJob, deadLetterSchema } from '@pythond/jobs';
+import { ledgerKeys, ledgerLua } from '@pythond/ledger';
+import { JobQueue, queueNames, type Redis, Script } from '@pythond/queue';
+import { find } from './content.ts';
+import { dropOrder } from './drop-order.ts';
+import { outboxKeys } from './keys.ts';
+import { type LetterFilter, matches } from './letter-filter.ts';
+import { deliveryOf } from './revive.ts';
+import { packDelivery, type WaitingDelivery } from './stored-delivery.ts';
+import { unpackLetter } from './stored-letter.ts';
+
+/** How many letters are kept; the oldest make room for newer ones. */
+export const LETTERS_KEPT = 100_000;
+/** Read, or removed, in one round trip. */
+const PAGE = 500;
+const MAX_ATTEMPTS = 1_000_000;
+
+const store = new URL('../lua/store.lua', import.meta.url);
+const script = (name: string) => new Script(ledgerLua, store, new URL(`../lua/${name}.lua`, import.meta.url));
+const replayScript = script('replay');
+const removeScript = script('remove-letters');
+
+const headSchema = deadLetterSchema.omit({ body: true });
+
+/** A letter without its points, for lists. */
+export interface LetterHead extends Omit<DeadLetter, 'body'> {
+  readonly id: string;
+}
+
+/** What became of a letter that was to be replayed. */
+export type Replay =
+  | { readonly kind: 'replayed'; readonly id: string; readonly points: number }
+  | { readonly kind: 'refused'; readonly id: string; readonly reason: string }
+  | { readonly kind: 'gone'; readonly id: string };
+
+/** Points refused for good, as people read, replay and purge them. */
+export class DeadLetters {
+  readonly #redis: Redis;
+  readonly #queue: JobQueue<DeliverJob>;
+
+  constructor(redis: Redis) {
+    this.#redis = redis;
+    this.#queue = new JobQueue<DeliverJob>(queueNames.deliver, redis);
+  }
+
+  async count(): Promise<number> {
+    return this.#redis.zcard(outboxKeys.letters);
+  }
+
+  /** The newest first, read page by page: a letter that comes meanwhile is not in it. A damaged one is left out. */
+  async *heads(filter: LetterFilter = {}): AsyncGenerator<LetterHead> {
+    const newest = filter.beforeMs === undefined ? '+inf' : `(${filter.beforeMs}`;
+    const oldest = filter.sinceMs ?? '-inf';
+    const ids = await this.#redis.zrevrangebyscore(outboxKeys.letters, newest, oldest);
+    for (let start = 0; start < ids.length; start += PAGE) {
+      const page = ids.slice(start, start + PAGE);
+      const pipeline = this.#redis.pipeline();
+      for (const id of page) pipeline.hget(outboxKeys.letter(id), 'meta');
+      const replies = (await pipeline.exec()) ?? [];
+      for (const [index, id] of page.entries()) {
+        const head = parseHead(replies[index]?.[1]);
+        if (head && matches(head, filter)) yield { id, ...head };
+      }
+    }
+  }
+
+  /** The letters whose id begins so; two at most, so that one can tell whether it is the only one. */
+  async idsFrom(start: string): Promise<string[]> {
+    if (await this.#redis.exists(outboxKeys.letter(start))) return [start];
+    const ids = await this.#redis.zrange(outboxKeys.letters, '0', '-1');
+    return ids.filter((id) => id.startsWith(start)).slice(0, 2);
+  }
+
+  /**
+   * A letter whole; null when there is none of that id.
+   * @throws CorruptDeliveryError
+   */
+  async get(id: string): Promise<DeadLetter | null> {
+    const found = await find(this.#redis, outboxKeys.letter(id));
+    return found && unpackLetter(id, found);
+  }
+
+  /** Makes a letter a delivery again, with the times that its points have; what it died of goes with it. */
+  async replay(id: string, { to, nowMs }: { readonly to?: string; readonly nowMs: number }): Promise<Replay> {
+    const found = await find(this.#redis, outboxKeys.letter(id));
+    if (!found) return { kind: 'gone', id };
+    const letter = await unpackLetter(id, found);
+    const revived = deliveryOf(letter, { id: randomUUID(), nowMs, ...(to === undefined ? {} : { to }) });
+    if ('refused' in revived) return { kind: 'refused', id, reason: revived.refused };
+    const { meta, body, digest, shares } = await packDelivery(revived);
+    const reply = await replayScript.run(
+      this.#redis,
+      [
+        ledgerKeys.prefix,
+        outboxKeys.totals,
+        outboxKeys.deliveries,
+        outboxKeys.deliveryPrefix,
+        outboxKeys.letters,
+        outboxKeys.letterPrefix,
+      ],
+      [
+        ...[id, found.digest, revived.id, dropOrder(revived)],
+        ...[meta, body, digest, shares, revived.destination.endpoint],
+      ],
+    );
+    if (reply !== 1) return { kind: 'gone', id };
+    await this.#enqueue(revived);
+    return { kind: 'replayed', id, points: letter.points };
+  }
+
+  /** Ends letters: `purged` by somebody, `dropped` for their age. */
+  async remove(
+    ids: readonly string[],
+    as: 'purged' | 'dropped',
+  ): Promise<{ readonly letters: number; readonly points: number }> {
+    const sum = { letters: 0, points: 0 };
+    for (let start = 0; start < ids.length; start += PAGE) {
+      const [letters = 0, points = 0] = (await removeScript.run(
+        this.#redis,
+        [ledgerKeys.prefix, outboxKeys.letters, outboxKeys.letterPrefix],
+        [as, ...ids.slice(start, start + PAGE)],
+      )) as number[];
+      sum.letters += letters;
+      sum.points += points;
+    }
+    return sum;
+  }
+
+  /** Drops what died before a moment. */
+  async expire(beforeMs: number): Promise<{ readonly letters: number; readonly points: number }> {
+    const old = await this.#redis.zrangebyscore(outboxKeys.letters, '-inf', `(${beforeMs}`);
+    return this.remove(old, 'dropped');
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+
+  async #enqueue({ id, destination, points }: WaitingDelivery): Promise<void> {
+    const { endpoint, category } = destination;
+    const job = { v: 2 as const, delivery: id, endpoint, category, points: points.length };
+    await this.#queue.add(job, { id, attempts: MAX_ATTEMPTS });
+  }
+}
+
+function parseHead(meta: unknown): Omit<DeadLetter, 'body'> | null {
+  if (typeof meta !== 'string') return null;
+  try {
+    return headSchema.parse(JSON.parse(meta));
+  } catch {
+    return null;
+  }
+}
