@@ -6,9 +6,9 @@ import { type Standin, startStandin } from '@pythond/datakit-standin';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CheckAnswer, check } from '../support/check.ts';
 import { runCli } from '../support/cli.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { block, makeHome, type TestHome } from '../support/home.ts';
 import { startTestRedis, type TestRedis } from '../support/redis.ts';
-import { startTcpFront, type TcpFront } from '../support/tcp-front.ts';
 import { startUp } from '../support/up.ts';
 
 const GOOD = `from datakit_framework import DataKitFramework
@@ -223,7 +223,7 @@ const some = [['ls'], ['worker'], ['up']];
 describe('a Redis', () => {
   let home: TestHome;
   let redis: TestRedis;
-  let front: TcpFront;
+  let front: FaultProxy;
   let web: Standin;
   beforeAll(async () => {
     home = await makeHome({
@@ -232,7 +232,7 @@ describe('a Redis', () => {
       'wrong-password': 'not-the-password\n',
     });
     [redis, web] = await Promise.all([startTestRedis(), startStandin()]);
-    front = await startTcpFront(fileURLToPath(redis.target.url.replace('unix:', 'file:')));
+    front = await startFaultProxy({ path: fileURLToPath(redis.target.url.replace('unix:', 'file:')) });
   });
   afterAll(async () => {
     await front?.close();

@@ -6,10 +6,10 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CheckAnswer, check } from '../support/check.ts';
 import { eventually } from '../support/eventually.ts';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { copyHome, type TestHome } from '../support/home.ts';
 import { startTestRedis, type TestRedis } from '../support/redis.ts';
 import { formsOf, type RedisContents, redisContents, withUnpacked } from '../support/redis-contents.ts';
-import { startTcpFront, type TcpFront } from '../support/tcp-front.ts';
 import { type Listing, startUp, type TestUp } from '../support/up.ts';
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
@@ -148,13 +148,13 @@ describe('check', () => {
 
 describe('a running fleet', () => {
   let redis: TestRedis;
-  let front: TcpFront;
+  let front: FaultProxy;
   let up: TestUp;
   let listing: Listing;
   let password: string;
   beforeAll(async () => {
     redis = await startTestRedis();
-    front = await startTcpFront(fileURLToPath(redis.target.url.replace('unix:', 'file:')));
+    front = await startFaultProxy({ path: fileURLToPath(redis.target.url.replace('unix:', 'file:')) });
     password = redis.target.password ?? '';
     up = await startUp(home.dir, {
       ...surroundings,
