@@ -69,7 +69,7 @@ describe('bisect', () => {
         expect(stored).toEqual([...Array(count).keys()].filter((index) => !bad.has(index)));
         expect(alone).toEqual(bad);
       }),
-      { numRuns: 2000 },
+      { numRuns: 10_000 },
     );
   });
 
@@ -99,7 +99,7 @@ describe('bisect', () => {
         expect(dead.every(({ code }) => code === 'too-large')).toBe(true);
         expect(sent.length).toBeLessThanOrEqual(2 * count - 1);
       }),
-      { numRuns: 2000 },
+      { numRuns: 10_000 },
     );
   });
 
@@ -119,7 +119,7 @@ describe('bisect', () => {
         expect(leftOver).toEqual([...leftOver].sort(ascending));
         expect(indexes([...stored, ...dead, ...left]).sort(ascending)).toEqual([...Array(count).keys()]);
       }),
-      { numRuns: 3000 },
+      { numRuns: 10_000 },
     );
   });
 

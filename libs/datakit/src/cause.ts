@@ -13,6 +13,8 @@ export type CauseCode =
   | 'connect-timeout'
   | 'headers-timeout'
   | 'total-timeout'
+  /** No answer yet, and others needed the place. */
+  | 'gave-way'
   | 'tls'
   /** What came back is not HTTP. */
   | 'not-http'
@@ -49,5 +51,7 @@ export function causeOfAnswer(code: CauseCode, what: string, answer: Answer): Ca
   const said = answer.code ?? answer.body.slice(0, 200).replace(/\s+/g, ' ').trim();
   return causeOf(code, `${what}: ${answer.status}${said === '' ? '' : ` ${said}`}`, answer);
 }
+
+export const gaveWayCause: Cause = causeOf('gave-way', 'no answer yet, and others needed its place');
 
 export const abortedCause: Cause = causeOf('aborted', 'stopped before there was an answer');

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { GiveWay } from './exchange.ts';
 import type { EndpointHealth } from './health.ts';
 import type { Pacer } from './pacer.ts';
 
@@ -11,6 +12,11 @@ export interface DataKitClientOptions {
   readonly headersTimeoutMs?: number;
   /** From the first attempt to connect to the last byte of the answer. Default 10 s. */
   readonly totalTimeoutMs?: number;
+  /**
+   * When a request without an answer gives way to others, before its time is over: it counts as timed out. For callers
+   * with a bounded number of places, which requests to a dead endpoint must not hold. None: never.
+   */
+  readonly giveWay?: GiveWay;
   /** How much of an answer is read. Default 64 KiB. */
   readonly maxAnswerBytes?: number;
   /** Endpoints with open sockets, the longest unused giving way. Default 64. */

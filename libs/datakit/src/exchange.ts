@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici';
-import { abortedCause, type Cause } from './cause.ts';
+import { abortedCause, type Cause, gaveWayCause } from './cause.ts';
 import { TotalTimeoutError } from './errors.ts';
 import { onAbort } from './on-abort.ts';
 import { failureOf } from './transport-failure.ts';
@@ -26,6 +26,23 @@ export type Exchange =
     }
   | { readonly kind: 'failed'; readonly cause: Cause };
 
+/** When to give an answer up before its time is over. */
+export interface GiveWay {
+  /** The least that every request gets. */
+  readonly afterMs: number;
+  /** Asked from then on: whether something else needs the place more. */
+  readonly isCrowded: () => boolean;
+}
+
+export interface AnswerTimes {
+  /** From the request's start to the answer's last byte. */
+  readonly totalTimeoutMs: number;
+  readonly giveWay?: GiveWay;
+}
+
+/** How often a request that may have to give way looks whether it has to. */
+const LOOK_AGAIN_MS = 100;
+
 /**
  * Gathers one answer. It works on undici's dispatch interface, not on `request`, since a stream per answer nearly
  * doubled the CPU of a small POST. States: waiting → answering (status and headers are here) → settled. The first
@@ -42,18 +59,21 @@ export class AnswerCollector implements Dispatcher.DispatchHandler {
   #bytes = 0;
   readonly #maxBytes: number;
   readonly #timer: NodeJS.Timeout;
+  #crowdTimer: NodeJS.Timeout | undefined;
   readonly #forgetSignal: () => void;
 
-  constructor(request: HttpRequest, origin: string, totalMs: number, signal: AbortSignal) {
+  constructor(request: HttpRequest, origin: string, times: AnswerTimes, signal: AbortSignal) {
     this.settled = new Promise((resolve) => {
       this.#resolve = resolve;
     });
     this.#maxBytes = request.maxAnswerBytes;
+    const { totalTimeoutMs, giveWay } = times;
     this.#timer = setTimeout(() => {
       const operation = `${request.method} ${origin}${request.path.replace(/\?.*/, '')}`;
-      const error = new TotalTimeoutError(operation, totalMs);
+      const error = new TotalTimeoutError(operation, totalTimeoutMs);
       this.#giveUp({ kind: 'failed', cause: failureOf(error, false) });
-    }, totalMs);
+    }, totalTimeoutMs);
+    if (giveWay) this.#giveWayAfter(giveWay, giveWay.afterMs);
     this.#forgetSignal = onAbort(signal, () => this.#giveUp({ kind: 'failed', cause: abortedCause }));
   }
 
@@ -81,6 +101,13 @@ export class AnswerCollector implements Dispatcher.DispatchHandler {
     this.#settle({ kind: 'failed', cause: failureOf(error, this.#status !== 0) });
   }
 
+  #giveWayAfter(giveWay: GiveWay, waitMs: number): void {
+    this.#crowdTimer = setTimeout(() => {
+      if (giveWay.isCrowded()) this.#giveUp({ kind: 'failed', cause: gaveWayCause });
+      else this.#giveWayAfter(giveWay, LOOK_AGAIN_MS);
+    }, waitMs);
+  }
+
   #answer(cut: boolean): Exchange {
     const body = Buffer.concat(this.#chunks).toString('utf8');
     return { kind: 'answered', status: this.#status, headers: this.#headers, body, cut };
@@ -94,6 +121,7 @@ export class AnswerCollector implements Dispatcher.DispatchHandler {
 
   #settle(exchange: Exchange): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#crowdTimer);
     this.#forgetSignal();
     this.#resolve?.(exchange);
     this.#resolve = null;

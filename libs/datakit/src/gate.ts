@@ -6,7 +6,7 @@ type Held = Extract<Verdict, { kind: 'held' }>;
 type Fault = Extract<Verdict, { kind: 'endpoint-fault' }>;
 
 /** Seen once, these leave no doubt; waiting for more of them would hold up everything else for as long again. */
-const TIMEOUTS: ReadonlySet<CauseCode> = new Set(['headers-timeout', 'total-timeout']);
+const TIMEOUTS: ReadonlySet<CauseCode> = new Set(['headers-timeout', 'total-timeout', 'gave-way']);
 
 /** What an endpoint fault is called where it is told. */
 export function causeOfFault({ answer }: Fault): Cause {

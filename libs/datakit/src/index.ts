@@ -36,6 +36,7 @@ export {
   InvalidDeliveryError,
   TotalTimeoutError,
 } from './errors.ts';
+export type { GiveWay } from './exchange.ts';
 export {
   type Admission,
   createEndpointHealth,

@@ -3,7 +3,7 @@ import type { DataKitClientOptions, DEFAULTS } from './client-options.ts';
 import { systemClock } from './clock.ts';
 import { type Delivery, type Destination, pathOf, routeOf } from './delivery.ts';
 import { encodeBody } from './encoding.ts';
-import type { Exchange } from './exchange.ts';
+import type { HttpRequest } from './exchange.ts';
 import { Gate } from './gate.ts';
 import { Judgement } from './judgement.ts';
 import type { Transport } from './transport.ts';
@@ -26,7 +26,7 @@ export interface Attempt {
   readonly text: string;
 }
 
-/** Sends writes: pace, gate, post, judge, tell. Every write goes this one way. */
+/** Sends writes: pace, find a place, gate, post, judge, tell. Every write goes this one way. */
 export class Sender {
   readonly #transport: Transport;
   readonly #judgement: Judgement;
@@ -46,26 +46,31 @@ export class Sender {
     if (!(await this.#paced(route, options.signal))) {
       return unanswered({ kind: 'unknown', cause: abortedCause });
     }
-    const held = gate.enter();
-    if (held) return unanswered(held);
+    const { endpoint } = delivery;
+    const { knownGood = false, signal } = options;
+    const place = await this.#transport.place(endpoint, signal);
+    if (!place) return unanswered({ kind: 'unknown', cause: abortedCause });
     try {
-      const { endpoint } = delivery;
-      const { knownGood = false, signal } = options;
-      const exchange = await this.#post(delivery, options);
+      // Not before there is a place: the circuit may have opened while this request waited.
+      const held = gate.enter();
+      if (held) return unanswered(held);
+      const exchange = await place.exchange(await this.#request(delivery, options), signal);
+      // A failure is reported first, so that those who wait for the place see it; judging an answer may need the place.
+      if (exchange.kind === 'answered') place.leave();
       const judged = await this.#judgement.of(endpoint, exchange, knownGood, signal);
       const verdict = await this.#slowed(route, judged);
       gate.report(verdict);
       return { verdict, text: exchange.kind === 'answered' ? exchange.body : '' };
     } finally {
       gate.release();
+      place.leave();
     }
   }
 
-  async #post(delivery: Delivery, options: AttemptOptions): Promise<Exchange> {
-    const { plain = false, extra, signal, maxAnswerBytes = this.#settings.maxAnswerBytes } = options;
+  async #request(delivery: Delivery, options: AttemptOptions): Promise<HttpRequest> {
+    const { plain = false, extra, maxAnswerBytes = this.#settings.maxAnswerBytes } = options;
     const { body, headers } = await encodeBody(delivery, plain, this.#settings);
-    const request = { method: 'POST', path: pathOf(delivery, extra), headers, body, maxAnswerBytes } as const;
-    return this.#transport.exchange(delivery.endpoint, request, signal);
+    return { method: 'POST', path: pathOf(delivery, extra), headers, body, maxAnswerBytes };
   }
 
   /** False: stopped while waiting. */

@@ -2,21 +2,26 @@ import { rootCertificates } from 'node:tls';
 import { Client } from 'undici';
 import { abortedCause } from './cause.ts';
 import { endpointOf } from './endpoint.ts';
-import { AnswerCollector, type Exchange, type HttpRequest } from './exchange.ts';
+import { AnswerCollector, type AnswerTimes, type Exchange, type HttpRequest } from './exchange.ts';
 import { Slots } from './slots.ts';
 
-export interface TransportOptions {
+export interface TransportOptions extends AnswerTimes {
   /** Sockets per endpoint. */
   readonly connections: number;
   readonly connectTimeoutMs: number;
   /** From the request's last byte to the last header of the answer. */
   readonly headersTimeoutMs: number;
-  /** From the first attempt to connect to the last byte of the answer. */
-  readonly totalTimeoutMs: number;
   /** Endpoints that keep a pool; the longest unused gives way. */
   readonly maxEndpoints: number;
   /** A certificate authority to trust beside the system's, PEM. */
   readonly ca?: string;
+}
+
+/** The right to one request over a socket of an endpoint, until it is left. */
+export interface Place {
+  /** Never rejects for what the network or the server does. */
+  exchange(request: HttpRequest, signal: AbortSignal): Promise<Exchange>;
+  leave(): void;
 }
 
 /** What is kept for one endpoint: as many clients at most as there are slots, of one socket each. */
@@ -43,22 +48,29 @@ export class Transport {
     this.#options = options;
   }
 
-  /** Never rejects for what the network or the server does. Throws EndpointError for an impossible endpoint. */
-  async exchange(endpoint: string, request: HttpRequest, signal: AbortSignal): Promise<Exchange> {
+  /** Waits for a place; null when stopped before there was one. Throws EndpointError for an impossible endpoint. */
+  async place(endpoint: string, signal: AbortSignal): Promise<Place | null> {
     const line = this.#line(endpoint);
-    if (!(await line.slots.acquire(signal))) return ABORTED;
+    if (!(await line.slots.acquire(signal))) return null;
+    let left = false;
+    const leave = () => {
+      if (!left) line.slots.release();
+      left = true;
+    };
+    return {
+      exchange: (request, requestSignal) => this.#exchange(line, endpoint, request, requestSignal),
+      leave,
+    };
+  }
+
+  /** One request, as soon as there is a place. As {@link Place.exchange}; throws EndpointError. */
+  async exchange(endpoint: string, request: HttpRequest, signal: AbortSignal): Promise<Exchange> {
+    const place = await this.place(endpoint, signal);
+    if (!place) return ABORTED;
     try {
-      if (this.#closed) return ABORTED;
-      const client = this.#clientOf(line, endpoint);
-      const collector = new AnswerCollector(request, endpoint, this.#options.totalTimeoutMs, signal);
-      const { method, path, headers = {}, body = null } = request;
-      client.dispatch({ method, path, headers: { ...headers }, body }, collector);
-      const exchange = await collector.settled;
-      if (collector.abandoned || this.#closed) discard(line, client);
-      else line.idle.push(client);
-      return exchange;
+      return await place.exchange(request, signal);
     } finally {
-      line.slots.release();
+      place.leave();
     }
   }
 
@@ -68,6 +80,23 @@ export class Transport {
     const clients = [...this.#lines.values()].flatMap(({ all }) => [...all]);
     this.#lines.clear();
     await Promise.all(clients.map((client) => client.destroy()));
+  }
+
+  async #exchange(
+    line: Line,
+    endpoint: string,
+    request: HttpRequest,
+    signal: AbortSignal,
+  ): Promise<Exchange> {
+    if (this.#closed || signal.aborted) return ABORTED;
+    const client = this.#clientOf(line, endpoint);
+    const collector = new AnswerCollector(request, endpoint, this.#options, signal);
+    const { method, path, headers = {}, body = null } = request;
+    client.dispatch({ method, path, headers: { ...headers }, body }, collector);
+    const exchange = await collector.settled;
+    if (collector.abandoned || this.#closed) discard(line, client);
+    else line.idle.push(client);
+    return exchange;
   }
 
   #line(endpoint: string): Line {

@@ -62,7 +62,7 @@ test('the quick way writes what the checks would have written', () => {
       );
       expect(checked).toEqual(quick);
     }),
-    { numRuns: 2000 },
+    { numRuns: 10_000 },
   );
 });
 
@@ -92,7 +92,7 @@ test('any point that is sent as a line is read back as DataKit would have stored
         expect(new Map(read.fields)).toEqual(new Map(fields as [string, FieldValue][]));
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: 10_000 },
   );
 });
 

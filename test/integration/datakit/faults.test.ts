@@ -97,6 +97,39 @@ describe('an answer that does not come', () => {
     expect(connections.most).toBeLessThanOrEqual(4);
   });
 
+  it('is not waited for by those that had no place yet: the circuit has opened', async () => {
+    await client.close();
+    const health = createEndpointHealth({ baseMs: 600_000, capMs: 600_000 });
+    client = createDataKitClient({ ...PATIENT, headersTimeoutMs: 100, connections: 1, health });
+    const { endpoint, connections } = await startRawServer(() => undefined);
+    const causes = await Promise.all([1, 2, 3, 4].map(() => causeOf(endpoint)));
+    expect(causes).toEqual(['headers-timeout', 'held', 'held', 'held']);
+    expect(connections.made).toBe(1);
+  });
+
+  it('gives way when others need its place, and opens the circuit at once', async () => {
+    await client.close();
+    const health = createEndpointHealth({ baseMs: 600_000, capMs: 600_000 });
+    let isCrowded = false;
+    let asked = 0;
+    const giveWay = {
+      afterMs: 20,
+      isCrowded: () => {
+        asked += 1;
+        return isCrowded;
+      },
+    };
+    client = createDataKitClient({ ...PATIENT, health, giveWay });
+    const { endpoint, connections } = await startRawServer(() => undefined);
+    const cause = causeOf(endpoint);
+    await until(() => asked > 2);
+    expect(connections.open).toBe(1);
+    isCrowded = true;
+    expect(await cause).toBe('gave-way');
+    expect(health.state(endpoint).kind).toBe('open');
+    await until(() => connections.open === 0);
+  });
+
   it('ends a request that is stopped, and says that the outcome is unknown', async () => {
     const stopping = new AbortController();
     const { endpoint, connections } = await startRawServer(() => stopping.abort(new Error('stopping')));
