@@ -46,6 +46,7 @@ export {
 } from './health.ts';
 export { splitLines } from './line-splitter.ts';
 export { createPacer, type Pacer, type PacerOptions } from './pacer.ts';
+export type { RateLease, RateSource } from './rate-source.ts';
 export {
   type DeadPoints,
   type Resolution,
@@ -56,4 +57,5 @@ export {
 export { type Share, selectShares } from './selection.ts';
 export type { Ntp, Ping, PingContent } from './server-calls.ts';
 export type { Hold } from './settler.ts';
+export { createSharedPacer, type SharedPacerOptions } from './shared-pacer.ts';
 export { ACCEPTANCE_HEADER, type AnswerHeaders, judge, type Verdict } from './verdict.ts';

@@ -2,8 +2,8 @@ import { type Clock, systemClock } from './clock.ts';
 import { PacerLane } from './pacer-lane.ts';
 
 /**
- * Keeps the requests of one source address to one route under a rate. In-process here; the same face can be laid over
- * a store that several processes share.
+ * Keeps the requests of one source address to one route under a rate: in this process here; in all of a machine where
+ * `createSharedPacer` lays the same face over what they share.
  */
 export interface Pacer {
   /** Waits for the right to send one request. Rejects with the signal's reason, and for nothing else. */
@@ -20,7 +20,7 @@ export interface PacerOptions {
 }
 
 /** DataKit refuses above 100 a second for a client address and a route. */
-const DEFAULT_PER_SECOND = 80;
+export const DEFAULT_PER_SECOND = 80;
 const SWEEP_ABOVE = 256;
 
 export function createPacer(options: PacerOptions = {}): Pacer {

@@ -13,4 +13,5 @@ export {
   type ReleasedPoints,
   stateVersionOf,
 } from './leases.ts';
+export { Rates, type RatesOptions } from './rates.ts';
 export { namesIn, type StateNames, States, type StateView } from './states.ts';

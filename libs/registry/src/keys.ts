@@ -17,4 +17,6 @@ export const keys = {
   bundle: (digest: string) => key('bundle', digest),
   bundles: key('bundles'),
   settings: key('settings'),
+  rate: (source: string, route: string) => key('rate', source, route),
+  throttle: (route: string) => key('throttle', route),
 } as const;

@@ -1,0 +1,138 @@
+import type { Clock } from './clock.ts';
+import { onAbort } from './on-abort.ts';
+import type { Pacer } from './pacer.ts';
+import type { RateSource } from './rate-source.ts';
+
+/** How long what was leased may be used. The source's rate is made for it. */
+export const LEASE_MS = 100;
+/** A source that has not answered by then is away for this lane: a POST must not wait for it. */
+const ANSWER_MS = 250;
+/** How long a lane does without a source that was away. */
+const AWAY_MS = 5_000;
+
+export interface SharedLaneOptions {
+  readonly key: string;
+  readonly source: RateSource;
+  /** Where requests are paced while the source is away. */
+  readonly fallback: Pacer;
+  /** The most that is leased at once. */
+  readonly maxLease: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/**
+ * One route's share of a rate that several processes have in common. It leases for those who wait, and for as many more
+ * as went within the last 100 ms, so that it asks about ten times a second when busy and never when idle.
+ *
+ * States: resting (nobody waits); asking (a lease is asked for, and whoever comes waits); waiting (nothing to be had until
+ * a time that the source told, 100 ms at least); away (the source does not answer: who waits goes by the fallback, for 5 s).
+ */
+export class SharedLane {
+  readonly #options: SharedLaneOptions;
+  readonly #waiters: (() => void)[] = [];
+  readonly #takenMs: number[] = [];
+  #left = 0;
+  #leftUntilMs = Number.NEGATIVE_INFINITY;
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
+  #asking = false;
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(options: SharedLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a new lane would behave the same. */
+  get forgettable(): boolean {
+    const now = this.#options.clock.now();
+    const quiet = this.#waiters.length === 0 && !this.#asking;
+    return quiet && now > this.#leftUntilMs && now > this.#awayUntilMs;
+  }
+
+  async take(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const now = this.#options.clock.now();
+    if (now < this.#awayUntilMs) return this.#options.fallback.take(this.#options.key, signal);
+    this.#takenMs.push(now);
+    if (this.#waiters.length === 0 && this.#left > 0 && now <= this.#leftUntilMs) {
+      this.#left -= 1;
+      return;
+    }
+    await this.#wait(signal);
+    // Not the source's leave, but word that it is away.
+    if (this.#options.clock.now() < this.#awayUntilMs)
+      await this.#options.fallback.take(this.#options.key, signal);
+  }
+
+  async slowDown(afterMs: number | null): Promise<number> {
+    const { source, fallback, key } = this.#options;
+    this.#left = 0;
+    const here = await fallback.throttled(key, afterMs);
+    try {
+      return await this.#inTime(source.slowDown(key, afterMs));
+    } catch {
+      return here;
+    }
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiter = () => {
+        forget();
+        resolve();
+      };
+      const forget = onAbort(signal, () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        reject(signal.reason);
+      });
+      this.#waiters.push(waiter);
+      if (!this.#asking && this.#cancelTimer === null) void this.#ask();
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const { clock, key, source } = this.#options;
+    this.#asking = true;
+    try {
+      const { granted, waitMs } = await this.#inTime(source.lease(key, this.#wanted()));
+      this.#left = granted;
+      this.#leftUntilMs = clock.now() + LEASE_MS;
+      while (this.#left > 0 && this.#waiters.length > 0) {
+        this.#left -= 1;
+        this.#waiters.shift()?.();
+      }
+      this.#asking = false;
+      if (this.#waiters.length > 0) this.#askAgain(waitMs);
+    } catch {
+      this.#asking = false;
+      this.#awayUntilMs = clock.now() + AWAY_MS;
+      this.#left = 0;
+      for (const waiter of this.#waiters.splice(0)) waiter();
+    }
+  }
+
+  #askAgain(waitMs: number): void {
+    const { clock, random } = this.#options;
+    // Several lanes of one rate must not ask in step, or the first of them would get all of it.
+    const afterMs = waitMs === 0 ? 0 : Math.max(LEASE_MS, waitMs) * (1 + random() / 10);
+    this.#cancelTimer = clock.after(afterMs, () => {
+      this.#cancelTimer = null;
+      if (this.#waiters.length > 0) void this.#ask();
+    });
+  }
+
+  #wanted(): number {
+    const sinceMs = this.#options.clock.now() - LEASE_MS;
+    while ((this.#takenMs[0] ?? sinceMs) < sinceMs) this.#takenMs.shift();
+    return Math.min(this.#options.maxLease, Math.max(1, this.#waiters.length, this.#takenMs.length));
+  }
+
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const forget = this.#options.clock.after(ANSWER_MS, () =>
+        reject(new Error('the rate source did not answer')),
+      );
+      answer.finally(forget).then(resolve, reject);
+    });
+  }
+}
