@@ -3,6 +3,7 @@
 // with its reason. The last line is `N passed, N failed, N skipped`; the exit code is 0 when nothing failed.
 //
 //   npm test -- libs/points       only TypeScript tests whose path contains that
+//   npm run test:chaos            the kills, each 5 times, and what takes too long for `npm test`
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,9 +12,13 @@ import process from 'node:process';
 import { findPythons } from './pythons.mjs';
 import { prepare, root, say } from './setup.mjs';
 
-const PROJECTS = ['unit', 'contract', 'integration', 'e2e'];
+const isChaos = process.argv.includes('--chaos');
+const PROJECTS = isChaos ? ['chaos', 'e2e'] : ['unit', 'contract', 'integration', 'e2e'];
+/** Those of `npm test` that chaos repeats. */
+const KILLS = 'test/e2e/kills';
 const PYTHONS_AT_ONCE = 3;
-const filters = process.argv.slice(2);
+const given = process.argv.slice(2).filter((word) => word !== '--chaos');
+const filters = isChaos ? [KILLS, 'test/chaos', ...given] : given;
 
 prepare();
 await ensureRedis();
@@ -66,6 +71,7 @@ function runVitest() {
   const done = spawnSync(process.execPath, [...args, '--passWithNoTests', ...filters], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...(isChaos ? { PYTHOND_CHAOS_REPEATS: '4' } : {}) },
   });
   if (!existsSync(report)) {
     fail('vitest ended without a report; what it printed above says why');

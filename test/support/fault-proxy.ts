@@ -14,6 +14,8 @@ export interface FaultProxy {
   readonly url: string;
   /** Connections ever made, open now, and open at once at most. */
   readonly connections: { readonly made: number; readonly open: number; readonly most: number };
+  /** What clients sent into a black hole, as latin-1 text: the newest megabyte. */
+  readonly swallowed: string;
   /** From now on, for connections that are open, too; null: everything passes again. */
   goWrong(fault: ProxyFault | null): Promise<void>;
   /** Ends every connection that is open, as a CLIENT KILL or a firewall would. */
@@ -21,13 +23,19 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
+const KEPT_BYTES = 1024 ** 2;
+
 export async function startFaultProxy(behind: Behind): Promise<FaultProxy> {
   const lines = new Set<FaultyLine>();
   const connections = { made: 0, open: 0, most: 0 };
   let fault: ProxyFault | null = null;
+  let swallowed = '';
+  const onSwallowed = (piece: Buffer) => {
+    swallowed = (swallowed + piece.toString('latin1')).slice(-KEPT_BYTES);
+  };
   const accept = (client: Socket) => {
     const server = connect(behind);
-    const line = new FaultyLine(client, server, () => fault);
+    const line = new FaultyLine(client, server, () => fault, onSwallowed);
     lines.add(line);
     connections.made += 1;
     connections.open += 1;
@@ -50,6 +58,9 @@ export async function startFaultProxy(behind: Behind): Promise<FaultProxy> {
     port,
     url: `http://127.0.0.1:${port}`,
     connections,
+    get swallowed() {
+      return swallowed;
+    },
     async goWrong(next) {
       fault = next;
       if (next?.kind === 'refuse') return stop();

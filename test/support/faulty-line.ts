@@ -13,6 +13,8 @@ export type ProxyFault =
   | { readonly kind: 'slow-answer'; readonly bytesPerSecond: number }
   /** Takes everything, gives nothing. */
   | { readonly kind: 'black-hole' }
+  /** Requests get through; no answer comes back. */
+  | { readonly kind: 'no-answer' }
   /** Nobody listens. */
   | { readonly kind: 'refuse' };
 
@@ -25,15 +27,22 @@ export class FaultyLine {
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #fault: () => ProxyFault | null;
+  readonly #onSwallowed: (piece: Buffer) => void;
   /** When the last piece of each way is due. */
   readonly #due = { toServer: 0, toClient: 0 };
   #answered = 0;
   #dripping: { bytes: Buffer; timer: NodeJS.Timeout } | null = null;
 
-  constructor(client: Socket, server: Socket, fault: () => ProxyFault | null) {
+  constructor(
+    client: Socket,
+    server: Socket,
+    fault: () => ProxyFault | null,
+    onSwallowed: (piece: Buffer) => void,
+  ) {
     this.#client = client;
     this.#server = server;
     this.#fault = fault;
+    this.#onSwallowed = onSwallowed;
     client.on('data', (piece) => this.#fromClient(piece));
     server.on('data', (piece) => this.#fromServer(piece));
     client.on('error', () => undefined).on('close', () => server.destroy());
@@ -49,8 +58,10 @@ export class FaultyLine {
   #fromClient(piece: Buffer): void {
     const fault = this.#fault();
     this.#answered = 0;
-    if (fault?.kind === 'black-hole') this.spoiled = true;
-    else if (fault?.kind === 'reset-before') this.destroy();
+    if (fault?.kind === 'black-hole') {
+      this.spoiled = true;
+      this.#onSwallowed(piece);
+    } else if (fault?.kind === 'reset-before') this.destroy();
     else this.#pass(piece, this.#client, this.#server, 'toServer');
   }
 
@@ -58,6 +69,7 @@ export class FaultyLine {
     const fault = this.#fault();
     switch (fault?.kind) {
       case 'black-hole':
+      case 'no-answer':
         this.spoiled = true;
         return;
       case 'reset-after':

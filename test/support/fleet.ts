@@ -34,6 +34,8 @@ export class TestFleet {
   readonly redis: Redis;
   readonly collectors: Collectors;
   readonly ticks: TickQueue;
+  /** The unix socket of its Redis. */
+  readonly redisPath: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #running = new Set<RunningCli>();
   #seen: KnownProcess[] = [];
@@ -48,6 +50,7 @@ export class TestFleet {
     this.standin = parts.standin;
     this.redis = parts.redis;
     this.#env = parts.env;
+    this.redisPath = decodeURIComponent(new URL(parts.env['REDIS_URL'] ?? '').pathname);
     this.tally = new Tally(parts.home);
     this.collectors = new Collectors(parts.redis);
     this.ticks = new TickQueue('default', parts.redis);

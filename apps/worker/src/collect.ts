@@ -47,6 +47,7 @@ export class Collect {
     });
     switch (claim.kind) {
       case 'skipped':
+        if (claim.reason === 'done') return { kind: 'done', value: 'done' };
         return this.#skipped(tick, claim.reason);
       case 'lost':
         return this.#skipped(tick, 'lost');
@@ -57,6 +58,7 @@ export class Collect {
           record: this.#record(tick, claim),
           lease: claim.lease,
           again: claim.again,
+          firstMs: claim.firstMs,
           state: this.#state(tick, claim, held),
         });
     }

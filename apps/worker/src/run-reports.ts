@@ -21,6 +21,7 @@ import { RunWarnings } from './run-warnings.ts';
 export interface RunReportsOptions {
   readonly input: OpenInput;
   readonly origin: RunOrigin;
+  /** When the first try of the tick started. */
   readonly startedMs: number;
   readonly everyMs: number;
   /** The DataKit that a script means when it names none, or DataKit's default address. */

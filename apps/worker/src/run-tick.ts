@@ -40,6 +40,8 @@ export interface ClaimedTick {
   readonly record: CollectorRecord;
   readonly lease: string;
   readonly again: boolean;
+  /** When its first try was claimed: a re-run gives its points the times that the first would have given. */
+  readonly firstMs: number;
   /** What the collector's last run left to this one. */
   readonly state: Buffer | null;
 }
@@ -122,7 +124,7 @@ export class TickRun {
     const reports = new RunReports({
       input,
       origin: { collector: record.id, run: context.id, dueMs: claimed.tick.dueMs },
-      startedMs,
+      startedMs: claimed.firstMs,
       everyMs: record.everyMs,
       ownDatakit: this.#deps.ownDatakit(),
       maxPoints: defaultHostLimits.points,

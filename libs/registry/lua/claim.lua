@@ -2,11 +2,12 @@
 --
 -- KEYS  1 collector (hash)  2 lease (string)  3 state (hash: version, data)
 -- ARGV  1 job id  2 worker  3 due (ms)  4 kind: grid | first | manual  5 lease (ms)  6 version that the worker knows
---       7 version of the state that it holds
+--       7 version of the state that it holds  8 now (ms), by the worker's clock
 -- Gives {verdict, …}:
 --   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it,
---    version of the state or '' when there is none, the state or '' when the worker holds it}
---   {'skipped', 'overlap' | 'paused' | 'gone', holder or ''}
+--    version of the state or '' when there is none, the state or '' when the worker holds it,
+--    when its first try was claimed (ms), so that a re-run gives its points the same times}
+--   {'skipped', 'overlap' | 'paused' | 'gone' | 'done', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --
 -- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap.
@@ -19,6 +20,9 @@ local version, every, paused, seen, started, epoch = fields[1], tonumber(fields[
 if not version then return {'skipped', 'gone', ''} end
 
 local function count(name, by) redis.call('HINCRBY', collector, 'n:' .. name, by or 1) end
+
+-- Its run was recorded, and the worker died before the job was completed.
+if redis.call('HGET', collector, 'done') == job then return {'skipped', 'done', ''} end
 
 local grid = kind == 'grid'
 local fresh = grid and due > seen -- this tick was not seen before, so it is to be counted
@@ -61,6 +65,14 @@ if grid then
   redis.call('HSET', collector, 'started', due)
 end
 
+local tried, triedMs = unpack(redis.call('HMGET', collector, 'tried', 'triedMs'))
+if tried == job then
+  again = true
+else
+  triedMs = ARGV[8]
+  redis.call('HSET', collector, 'tried', job, 'triedMs', triedMs)
+end
+
 if again then count('rerun') elseif grid then count('run') end
 local fence = (epoch or '0') .. '.' .. redis.call('HINCRBY', collector, 'fence', 1)
 local value = fence .. '|' .. job .. '|' .. worker
@@ -69,4 +81,4 @@ local record = ''
 if version ~= known then record = redis.call('HGET', collector, 'record') end
 local stateVersion, state = redis.call('HGET', KEYS[3], 'version') or '', ''
 if stateVersion ~= '' and stateVersion ~= ARGV[7] then state = redis.call('HGET', KEYS[3], 'data') end
-return {'claimed', value, again and 'again' or 'first-try', version, record, stateVersion, state}
+return {'claimed', value, again and 'again' or 'first-try', version, record, stateVersion, state, triedMs}

@@ -20,7 +20,8 @@ if redis.call('GET', lease) ~= ARGV[1] then
 end
 redis.call('DEL', lease)
 redis.call('HINCRBY', collector, 'n:' .. ARGV[2], 1)
-redis.call('HSET', collector, 'lastOutcome', ARGV[2], 'lastEnded', ARGV[7], 'lastRunMs', ARGV[8])
+redis.call('HSET', collector, 'lastOutcome', ARGV[2], 'lastEnded', ARGV[7], 'lastRunMs', ARGV[8],
+  'done', string.match(ARGV[1], '^[^|]*|([^|]*)|') or '')
 redis.call('LPUSH', KEYS[3], ARGV[3])
 redis.call('LTRIM', KEYS[3], 0, ARGV[5] - 1)
 if ARGV[4] ~= '' then

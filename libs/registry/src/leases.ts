@@ -31,6 +31,8 @@ export type Claim =
       readonly lease: string;
       /** True when this tick was started before, by a worker that did not finish it. */
       readonly again: boolean;
+      /** When its first try was claimed, milliseconds by that worker's clock. */
+      readonly firstMs: number;
       readonly version: string;
       /** The collector's record as JSON, when `knownVersion` is not the newest. */
       readonly record: string | null;
@@ -39,8 +41,11 @@ export type Claim =
       /** The bytes, when there are any and `knownState` is not their version. */
       readonly state: Buffer | null;
     }
-  | { readonly kind: 'skipped'; readonly reason: 'overlap' | 'paused' | 'gone'; readonly holder: string }
+  | { readonly kind: 'skipped'; readonly reason: SkipReason; readonly holder: string }
   | { readonly kind: 'lost' };
+
+/** `done`: the tick's run is recorded; only its job was not completed. */
+type SkipReason = 'overlap' | 'paused' | 'gone' | 'done';
 
 export interface Release {
   readonly scheduler: string;
@@ -84,7 +89,7 @@ export class Leases {
     const reply = (await claimScript.runBuffer(
       this.#redis,
       [keys.collector(scheduler), keys.lease(scheduler), keys.state(scheduler)],
-      [jobId, worker, dueMs, kind, LEASE_MS, knownVersion, knownState],
+      [jobId, worker, dueMs, kind, LEASE_MS, knownVersion, knownState, Date.now()],
     )) as Buffer[];
     return parseClaim(reply);
   }
@@ -153,13 +158,14 @@ function parseClaim(reply: readonly Buffer[]): Claim {
         kind: 'claimed',
         lease: text(1),
         again: text(2) === 'again',
+        firstMs: Number(text(7)),
         version: text(3),
         record: text(4) || null,
         stateVersion: text(5),
         state: reply[6]?.length ? reply[6] : null,
       };
     case 'skipped':
-      return { kind: 'skipped', reason: text(1) as 'overlap' | 'paused' | 'gone', holder: text(2) };
+      return { kind: 'skipped', reason: text(1) as SkipReason, holder: text(2) };
     default:
       return { kind: 'lost' };
   }

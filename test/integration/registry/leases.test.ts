@@ -1,6 +1,7 @@
 import { type CollectorId, type CollectorRecord, type RunRecord, schedulerId } from '@pythond/jobs';
 import { Collectors, keys, Leases, States, stateVersionOf } from '@pythond/registry';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { startTestRedis, type TestRedis } from '../../support/redis.ts';
 
 const id = 'web/Demo/demo:Demo' as CollectorId;
@@ -94,6 +95,13 @@ describe('a lease', () => {
     expect(await collectors.runs(id, 10)).toEqual([runRecord(due)]);
   });
 
+  it('is not given to a tick whose run is recorded, when only its job was not completed', async () => {
+    const lease = leaseOf(await claim(due));
+    await leases.release({ scheduler, lease, record: runRecord(due), output: null });
+    expect(await claim(due, 'b')).toMatchObject({ kind: 'skipped', reason: 'done' });
+    expect(await counts()).toMatchObject({ due: 1, run: 1 });
+  });
+
   it('hands the record over only when the worker does not know its version', async () => {
     const first = await claim(due);
     if (first.kind !== 'claimed') throw new Error('not claimed');
@@ -111,10 +119,14 @@ describe('a lease', () => {
   });
 
   it('is taken over with a new fence by the re-run of its own job, and the old holder can no longer release', async () => {
-    const old = leaseOf(await claim(due, 'a'));
+    const first = await claim(due, 'a');
+    if (first.kind !== 'claimed') throw new Error('not claimed');
+    const old = first.lease;
+    await eventually('the clock to go on', () => Date.now() > first.firstMs);
     const again = await claim(due, 'b');
     expect(again).toMatchObject({ kind: 'claimed', again: true });
     expect(leaseOf(again)).not.toBe(old);
+    expect(again).toHaveProperty('firstMs', first.firstMs); // its points get the times of the first try
     expect(await leases.release({ scheduler, lease: old, record: runRecord(due), output: null })).toBe(false);
     expect(await collectors.runs(id, 10)).toEqual([]);
     expect(await counts()).toMatchObject({ due: 1, run: 1, rerun: 1, stale: 1 });
@@ -254,19 +266,21 @@ describe('the state that a run leaves', () => {
     expect(await states.view(scheduler)).toBeNull();
     const header = Buffer.from('{"instance":["n"],"modules":{"m":["T"]}}');
     const headed = Buffer.concat([Buffer.from([0, header.length]), header, bytes]);
+    let tick = due;
     for (const [left, names] of [
       [headed, { instance: ['n'], modules: { m: ['T'] }, classes: {} }],
       [bytes, null],
       [Buffer.from([1]), null],
       [Buffer.from('\x00\x04nullx'), null],
     ] as const) {
-      const claimed = await take(due);
-      await leave(claimed.lease, due, left);
+      const claimed = await take(tick);
+      await leave(claimed.lease, tick, left);
       const version = stateVersionOf(claimed.lease);
-      expect(await states.view(scheduler)).toEqual({ bytes: left.length, version, atMs: due + 5, names });
+      expect(await states.view(scheduler)).toEqual({ bytes: left.length, version, atMs: tick + 5, names });
+      tick += 1_000;
     }
     expect(await states.clear(scheduler)).toBe(true);
     expect(await states.clear(scheduler)).toBe(false);
-    expect(await take(due + 1_000)).toMatchObject({ stateVersion: '', state: null });
+    expect(await take(tick)).toMatchObject({ stateVersion: '', state: null });
   });
 });
