@@ -33,7 +33,8 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
     // two workers of one machine have one name in the settings, but each is one of the fleet
     name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
     ...{ version, redis, pools, concurrency, cacheDir, secretsDirs, sandbox, corePath, env: context.env },
-    ...{ maxHosts: hosts, datakit: datakitUrl, outboxBytes, log: logger('worker', options) },
+    ...{ maxHosts: hosts, datakit: datakitUrl, outboxBytes, late: settings.late },
+    log: logger('worker', options),
     ...(onEvent ? { onEvent } : {}),
   });
 }

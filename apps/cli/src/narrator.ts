@@ -60,6 +60,8 @@ export class Narrator {
         return this.#dead(event);
       case 'not-confined':
         return this.#notConfined(event.input);
+      case 'clock-off':
+        return this.#clockOff(event);
       case 'run-ended':
         return this.#runEnded(event);
       case 'tick-skipped':
@@ -102,6 +104,12 @@ export class Narrator {
     if (this.#troubles.get(text) === text) return;
     this.#troubles.set(text, text);
     this.#line(colors.red('!'), colors.red(colors.bold(text)));
+  }
+
+  #clockOff({ endpoint, aheadMs }: Extract<WorkerEvent, { kind: 'clock-off' }>): void {
+    const way = aheadMs > 0 ? 'ahead of' : 'behind';
+    const by = duration(Math.abs(aheadMs));
+    this.#line(this.#terminal.colors.yellow('!'), `the clock of ${endpoint} is ${by} ${way} this machine's`);
   }
 
   #queued({ endpoint, category, points, reason }: Extract<WorkerEvent, { kind: 'queued' }>): void {

@@ -8,6 +8,7 @@ import {
   createEndpointHealth,
   createPacer,
   type DataKitClient,
+  type DataKitClientOptions,
   type DeadPoints,
   type Destination,
   type RetryPoints,
@@ -22,6 +23,8 @@ import type { Outlet, PointCounts, RunOrigin } from './outlet.ts';
 
 export interface DeliveryOptions {
   readonly outbox: Pick<Outbox, 'wait' | 'withdraw' | 'bury'>;
+  /** How requests are paced, and when they give way; the default: a pace of this process's own, and never. */
+  readonly datakit?: Pick<DataKitClientOptions, 'pacer' | 'giveWay'>;
   readonly log: Logger;
   readonly emit: (event: WorkerEvent) => void;
 }
@@ -51,7 +54,8 @@ export class Delivery implements Outlet {
   constructor(options: DeliveryOptions) {
     this.#options = options;
     const onChange = (change: object) => options.log.warn(change, 'endpoint');
-    this.#client = createDataKitClient({ pacer: createPacer(), health: createEndpointHealth({ onChange }) });
+    const health = createEndpointHealth({ onChange });
+    this.#client = createDataKitClient({ pacer: createPacer(), ...options.datakit, health });
     this.#batcher = createBatcher({ send: (batch, signal) => this.#send(batch, signal) });
   }
 

@@ -5,6 +5,8 @@ export type WorkerEvent =
   | { readonly kind: 'run-ended'; readonly record: RunRecord }
   /** `sandbox = "none"` in its block: its collectors have all rights of the worker. */
   | { readonly kind: 'not-confined'; readonly input: string }
+  /** The clock of a DataKit and this machine's differ; `aheadMs` is how far the DataKit's is ahead. */
+  | { readonly kind: 'clock-off'; readonly endpoint: string; readonly aheadMs: number }
   | {
       readonly kind: 'tick-skipped';
       readonly collector: string;

@@ -4,7 +4,11 @@ import {
   type Category,
   createRunClock,
   isCategory,
+  isTooLate,
+  type LatePolicy,
+  lateReason,
   type Normalised,
+  type NormalisedPoint,
   normalise,
   normaliseLines,
   parseExactJson,
@@ -27,6 +31,8 @@ export interface RunReportsOptions {
   /** The DataKit that a script means when it names none, or DataKit's default address. */
   readonly ownDatakit: string;
   readonly maxPoints: number;
+  /** What becomes of metrics that are late already. */
+  readonly late: LatePolicy;
   readonly outlet: Outlet;
   /** The run reported more than it may: it is to be killed; what it reported before counts. */
   readonly onTooMany: () => void;
@@ -104,7 +110,20 @@ export class RunReports {
       }));
       return this.#bury(destination, denied);
     }
-    this.#deliver(destination, normalised);
+    this.#deliver(destination, this.#timely(destination, normalised.accepted));
+  }
+
+  /** Those that may be sent; the others are dead letters. */
+  #timely(destination: Destination, points: readonly NormalisedPoint[]): readonly NormalisedPoint[] {
+    const { category } = destination;
+    const nowMs = Date.now();
+    const isLate = ({ timeMs }: NormalisedPoint) => isTooLate(category, timeMs, nowMs, this.#options.late);
+    if (!points.some(isLate)) return points;
+    const late = points.filter(isLate).map((sendable) => ({
+      ...{ code: 'late', reason: lateReason(sendable.timeMs), point: { sendable } },
+    }));
+    this.#bury({ ...destination, query: sentQuery(destination) }, late);
+    return points.filter((point) => !isLate(point));
   }
 
   #normalise(report: Report, category: Category, endpoint: string) {
@@ -136,12 +155,11 @@ export class RunReports {
     return true;
   }
 
-  #deliver(destination: Destination, { accepted }: Normalised): void {
-    if (accepted.length === 0) return;
+  #deliver(destination: Destination, points: readonly NormalisedPoint[]): void {
+    if (points.length === 0) return;
     const { outlet, origin } = this.#options;
-    const query = destination.query.filter(([name]) => name !== 'precision');
     const { endpoint } = destination;
-    const done = outlet.deliver({ ...destination, query }, accepted, origin);
+    const done = outlet.deliver({ ...destination, query: sentQuery(destination) }, points, origin);
     this.#settling.push(done.then((counts) => ({ endpoint, ...counts })));
   }
 
@@ -178,4 +196,9 @@ export class RunReports {
 
 function add(counts: Map<string, number>, name: string, points: number): void {
   counts.set(name, (counts.get(name) ?? 0) + points);
+}
+
+/** The times are in nanoseconds by then, and sent so. */
+function sentQuery({ query }: Destination): Destination['query'] {
+  return query.filter(([name]) => name !== 'precision');
 }

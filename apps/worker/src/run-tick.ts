@@ -1,4 +1,5 @@
 import type { CollectorRecord, RunRecord, TickRef } from '@pythond/jobs';
+import type { LatePolicy } from '@pythond/points';
 import type { JobContext, JobEnd } from '@pythond/queue';
 import { LEASE_MS, type Leases, type Release, stateVersionOf } from '@pythond/registry';
 import {
@@ -28,6 +29,7 @@ export interface TickRunDeps {
   readonly inputs: InputSupply;
   readonly hosts: Pick<HostPool, 'acquire'>;
   readonly outlet: Outlet;
+  readonly late: LatePolicy;
   readonly states: StateCache;
   readonly sharedNames: SharedNames;
   readonly ownDatakit: () => string;
@@ -129,6 +131,7 @@ export class TickRun {
       ownDatakit: this.#deps.ownDatakit(),
       maxPoints: defaultHostLimits.points,
       outlet: this.#deps.outlet,
+      late: this.#deps.late,
       onTooMany: () => handle?.cancel(0, 'points-limit'),
     });
     handle = host.host.run({

@@ -2,14 +2,17 @@ import { chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BundleCache, createBundleCache } from '@pythond/bundles';
+import { createDataKitClient, createSharedPacer, type DataKitClient } from '@pythond/datakit';
 import type { Discovery } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import { Outbox } from '@pythond/outbox';
+import type { LatePolicy } from '@pythond/points';
 import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
-import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases } from '@pythond/registry';
+import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases, Rates } from '@pythond/registry';
 import { createHostPool, type HostEvent, type HostPool, removeFolder } from '@pythond/runner';
 import type { SandboxLevel } from '@pythond/sandbox';
 import type { Logger } from '@pythond/telemetry';
+import { ClockWatch } from './clock-watch.ts';
 import { Collect } from './collect.ts';
 import { type ConfineRequest, confineInput } from './confine-input.ts';
 import { Delivery } from './delivery.ts';
@@ -35,6 +38,8 @@ export interface WorkerOptions {
   readonly datakit: string | null;
   /** What may wait in Redis for a DataKit that is away. */
   readonly outboxBytes: number;
+  /** What becomes of metrics that are late. */
+  readonly late: LatePolicy;
   /** `strict`: start only where runs can be confined. */
   readonly sandbox: SandboxLevel;
   readonly cacheDir: string;
@@ -48,6 +53,8 @@ export interface WorkerOptions {
 
 export const DEFAULT_DATAKIT = 'http://127.0.0.1:9529';
 const DISCOVER_CONCURRENCY = 2;
+/** A run whose points wait for an answer keeps others from a full worker's places for so long at most. */
+const GIVE_WAY_AFTER_MS = 700;
 /** How long runs may go on after the worker was told to stop; Docker's own patience is made to match. */
 const DRAIN_MS = 20_000;
 
@@ -66,6 +73,9 @@ export class Worker implements Component {
   readonly #keeper: LeaseKeeper;
   readonly #outbox: Outbox;
   readonly #delivery: Delivery;
+  /** For what is asked of DataKits; points have a client of their own. */
+  readonly #client: DataKitClient = createDataKitClient();
+  readonly #clocks: ClockWatch;
   readonly #startedMs = Date.now();
   readonly #beat: Recurring;
   readonly #discovered: JobQueue<Discovery>;
@@ -93,8 +103,17 @@ export class Worker implements Component {
     this.#outbox = new Outbox(this.#redis, { maxBytes: options.outboxBytes });
     this.#delivery = new Delivery({
       outbox: this.#outbox,
+      datakit: {
+        pacer: createSharedPacer({ source: new Rates(this.#redis, { source: hostname() }) }),
+        giveWay: { afterMs: GIVE_WAY_AFTER_MS, isCrowded: () => this.#keeper.size >= options.concurrency },
+      },
       log: options.log,
       emit: (event) => this.#emit(event),
+    });
+    this.#clocks = new ClockWatch({
+      client: this.#client,
+      onOff: (endpoint, aheadMs) => this.#emit({ kind: 'clock-off', endpoint, aheadMs }),
+      onError: report,
     });
     this.#beat = new Recurring(() => this.#heartbeat(), HEARTBEAT_MS, report);
   }
@@ -121,6 +140,7 @@ export class Worker implements Component {
     this.#keeper.start();
     await this.#heartbeat();
     this.#beat.start();
+    this.#clocks.start();
     this.#workers = this.#options.pools.flatMap((pool) => this.#takeFrom(pool));
     await Promise.all(this.#workers.map((worker) => worker.ready()));
   }
@@ -130,6 +150,8 @@ export class Worker implements Component {
       () => Promise.all(this.#workers.map((worker) => worker.stop(DRAIN_MS))),
       () => this.#hosts?.stop(),
       () => this.#delivery.stop(),
+      () => this.#clocks.stop(),
+      () => this.#client.close(),
       () => this.#outbox.close(),
       () => this.#keeper.stop(),
       () => this.#beat.stop(),
@@ -156,9 +178,10 @@ export class Worker implements Component {
       inputs,
       hosts,
       outlet: this.#delivery,
+      late: this.#options.late,
       states: this.#states,
       sharedNames: this.#sharedNames,
-      ownDatakit: () => this.#options.datakit ?? this.#published ?? DEFAULT_DATAKIT,
+      ownDatakit: () => this.#ownDatakit,
       emit: (event) => this.#emit(event),
     });
     const collect = new Collect({
@@ -190,6 +213,10 @@ export class Worker implements Component {
     ];
   }
 
+  get #ownDatakit(): string {
+    return this.#options.datakit ?? this.#published ?? DEFAULT_DATAKIT;
+  }
+
   async #confine(request: ConfineRequest) {
     const { level } = required(this.#sandbox);
     const { corePath } = this.#options;
@@ -208,6 +235,7 @@ export class Worker implements Component {
 
   async #heartbeat(): Promise<void> {
     this.#published = await this.#fleet.publishedDatakit();
+    this.#clocks.sees(this.#ownDatakit);
     const { name, version, pools, concurrency } = this.#options;
     await this.#fleet.beat({
       name,
@@ -221,6 +249,7 @@ export class Worker implements Component {
       runs: this.#runs,
       sandbox: this.#sandbox?.level ?? 'strict',
       hostDeaths: this.#hostDeaths,
+      clocksOff: this.#clocks.off,
     });
   }
 
@@ -229,7 +258,9 @@ export class Worker implements Component {
       this.#runs += 1;
       this.#logRun(event);
     } else if (event.kind === 'not-confined') this.#options.log.warn(event, 'NOT CONFINED');
+    else if (event.kind === 'clock-off') this.#options.log.warn(event, 'the clocks differ');
     else this.#options.log.debug(event);
+    if (event.kind === 'delivered') this.#clocks.sees(event.endpoint);
     this.#options.onEvent?.(event);
   }
 

@@ -12,6 +12,7 @@ export { type ExactJsonOptions, parseExactJson, stringifyExact } from './exact-j
 export { ExactJsonError, type ExactJsonErrorCode, FloatLiteral } from './exact-json-error.ts';
 export { type JsonPoint, readJsonPoint } from './json-point.ts';
 export type { IntegerMode } from './json-value.ts';
+export { isTooLate, type LatePolicy, lateIndexes, lateReason } from './late.ts';
 export {
   type LineFailure,
   type LinePoint,

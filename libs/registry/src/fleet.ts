@@ -19,10 +19,12 @@ const workerViewSchema = z.object({
   sandbox: z.enum(['strict', 'none']),
   /** Python hosts that had to be killed or died, by reason; workers of earlier versions do not say. */
   hostDeaths: z.record(z.string(), z.number()).optional(),
+  /** How many ms the clocks of DataKits are ahead, where that is too much; workers of earlier versions do not say. */
+  clocksOff: z.record(z.string(), z.number()).optional(),
 });
 export type WorkerView = z.infer<typeof workerViewSchema>;
 
-/** A line of `conf.d` or `python.d` that does not work, for people to see. */
+/** What does not work as it should, for people to see: a line of `conf.d` or `python.d`, a worker's clock. */
 export const problemSchema = z.object({
   level: z.enum(['error', 'warning']),
   code: z.string(),
@@ -63,9 +65,11 @@ export class Fleet {
     await this.#redis.set(keys.problems, JSON.stringify(problems));
   }
 
+  /** What the scheduler put, and what workers found. */
   async problems(): Promise<Problem[]> {
-    const text = await this.#redis.get(keys.problems);
-    return text ? z.array(problemSchema).parse(JSON.parse(text)) : [];
+    const [text, workers] = await Promise.all([this.#redis.get(keys.problems), this.workers()]);
+    const put = text ? z.array(problemSchema).parse(JSON.parse(text)) : [];
+    return [...put, ...workers.flatMap(clockProblems)];
   }
 
   /** The DataKit for workers that were told of none. */
@@ -76,4 +80,16 @@ export class Fleet {
   async publishedDatakit(): Promise<string | null> {
     return this.#redis.hget(keys.settings, 'datakit');
   }
+}
+
+function clockProblems({ host, name, clocksOff = {} }: WorkerView): Problem[] {
+  return Object.entries(clocksOff).map(([endpoint, aheadMs]) => {
+    const way = aheadMs > 0 ? 'behind' : 'ahead of';
+    const seconds = Math.round(Math.abs(aheadMs) / 1000);
+    return {
+      level: 'warning',
+      code: 'clock-off',
+      text: `the clock of ${host} (worker ${name}) is ${seconds} s ${way} that of the DataKit at ${endpoint}, which overwrites times that are 2 h off; set both by NTP`,
+    };
+  });
 }
