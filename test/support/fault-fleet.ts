@@ -170,12 +170,19 @@ export class FaultFleet {
   }
 }
 
+export interface FaultFleetOptions {
+  /** Of the worker and the normalizer. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The DataKit's clock, in milliseconds. */
+  readonly now?: () => number;
+}
+
 /** Started, with a scheduler, a worker and a normalizer; all of it ends with `atEnd`. */
 export async function makeFaultFleet(
   atEnd: (stop: () => Promise<void>) => void,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, now = Date.now }: FaultFleetOptions = {},
 ): Promise<FaultFleet> {
-  const datakit = await startFaultyDatakit(null, { maxPoints: 1 });
+  const datakit = await startFaultyDatakit(null, { maxPoints: 1, now });
   atEnd(() => datakit.close());
   const way = await startFaultProxy({ port: datakit.port });
   atEnd(() => way.close());

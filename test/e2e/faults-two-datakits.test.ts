@@ -1,0 +1,90 @@
+import type { RunRecord } from '@pythond/jobs';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type ProxyFault, startFaultProxy } from '../support/fault-proxy.ts';
+import { startFaultyDatakit } from '../support/faulty-datakit.ts';
+import { makeFleet } from '../support/fleet.ts';
+import { block } from '../support/home.ts';
+
+vi.setConfig({ testTimeout: 600_000 });
+
+/** More collectors than the worker has places, all for the DataKit that dies. */
+const DOOMED = 8;
+const PLACES = 4;
+const RUNS = 6;
+const LIVE = 'live/live/live:Live';
+
+const doomed = Array.from(
+  { length: DOOMED },
+  (_, nth) => `
+
+class Doomed${nth}(DataKitFramework):
+    interval = 1
+
+    def run(self):
+        self.feed_metric(measurement='doomed', tags={'nth': '${nth}'}, fields={'v': 1})
+`,
+);
+
+const live = (port: number) => `
+from datakit_framework import DataKitFramework
+
+
+class Live(DataKitFramework):
+    interval = 1
+
+    def __init__(self):
+        super().__init__(ip='127.0.0.1', port=${port})
+
+    def run(self):
+        self.feed_metric(measurement='live', fields={'v': 1})
+`;
+
+// F39, and of F05 what concerns others: a DataKit in trouble delays nobody who sends to another one.
+it.each<[string, ProxyFault]>([
+  ['refuses', { kind: 'refuse' }],
+  ['swallows everything', { kind: 'black-hole' }],
+])('a DataKit that %s does not delay what goes to another one by more than a second', async (_, fault) => {
+  const [dying, other] = await Promise.all([startFaultyDatakit(), startFaultyDatakit()]);
+  onTestFinished(async () => {
+    await Promise.all([dying.close(), other.close()]);
+  });
+  const way = await startFaultProxy({ port: dying.port });
+  onTestFinished(() => way.close());
+  const fleet = await makeFleet({ datakit: way.url });
+  await fleet.home.write({
+    'conf.d/doomed.conf': block('doomed', ['doomed']),
+    'conf.d/live.conf': block('live', ['live']),
+    'python.d/doomed/doomed.py': `from datakit_framework import DataKitFramework\n${doomed.join('\n')}`,
+    'python.d/live/live.py': live(other.port),
+  });
+  await fleet.startWorker({ PYTHOND_CONCURRENCY: String(PLACES) });
+  fleet.start('normalizer');
+  fleet.start('scheduler');
+
+  /** The next runs of the collector that sends to the healthy one, and how long each took from its tick to its end. */
+  const watch = async () => {
+    const sinceMs = Date.now();
+    const done = async (): Promise<RunRecord[] | null> => {
+      const runs = (await fleet.runs(LIVE)).filter(({ dueMs, kind }) => kind === 'grid' && dueMs >= sinceMs);
+      return runs.length >= RUNS ? runs.slice(0, RUNS) : null;
+    };
+    const runs = await eventually(`${RUNS} runs of ${LIVE}`, done, 300_000);
+    expect(runs.map(({ points }) => points.delivered)).toEqual(Array(RUNS).fill(1));
+    return runs.map(({ dueMs, endedMs }) => endedMs - dueMs).sort((a, b) => a - b);
+  };
+
+  await eventually(
+    'points at both',
+    () => dying.accepted.total > 2 * DOOMED && other.accepted.total > 2,
+    300_000,
+  );
+  const before = await watch();
+  await way.goWrong(fault);
+  const during = await watch();
+  // What it usually takes here, and a second; two more for a machine that halts. Where places are held until the
+  // request's time is over, one run takes eight.
+  const usualMs = before[RUNS / 2] ?? 0;
+  expect(during.at(-1)).toBeLessThanOrEqual(1_000 + 10 * usualMs + 2_000);
+  await way.goWrong(null);
+});

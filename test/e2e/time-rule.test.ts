@@ -1,0 +1,57 @@
+import type { Problem } from '@pythond/registry';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { makeFaultFleet } from '../support/fault-fleet.ts';
+
+vi.setConfig({ testTimeout: 600_000 });
+
+const HOUR_S = 3600;
+
+describe('F02: points that are three hours old', () => {
+  it('are dead letters where DataKit would overwrite their times, and are sent where not', async () => {
+    const faults = await makeFaultFleet(onTestFinished);
+    const old = await faults.emit({ points: { M: 5, L: 4, O: 3, E: 2 }, ageSeconds: 3 * HOUR_S });
+    expect(old.points).toEqual({ reported: 14, delivered: 9, queued: 0, dead: 5 });
+    expect(old.warnings).toContainEqual(expect.objectContaining({ code: 'late', count: 5 }));
+    const young = await faults.emit({ points: { M: 5 }, ageSeconds: 100 * 60 });
+    expect(young.points).toEqual({ reported: 5, delivered: 5, queued: 0, dead: 0 });
+    expect(await faults.conserved()).toMatchObject({ emitted: 19, accepted: 14, dead: 5 });
+    const letters = await faults.letters();
+    expect(letters).toMatchObject(
+      Array(5).fill({ category: 'metric', reason: { code: 'late' }, form: 'line-protocol' }),
+    );
+    // As it would have been sent: a replay needs no more than the letter.
+    const emitted = await faults.emitted();
+    for (const { body } of letters) {
+      const mark = /mark=(pt-[0-9a-z]+-\d+)/.exec(body)?.[1] ?? '';
+      expect(body).toMatch(new RegExp(` ${emitted.get(mark)}$`));
+    }
+  });
+
+  it('are all sent where late = "send"', async () => {
+    const faults = await makeFaultFleet(onTestFinished, { env: { PYTHOND_LATE: 'send' } });
+    const old = await faults.emit({ points: { M: 5, L: 4 }, ageSeconds: 3 * HOUR_S });
+    expect(old.points).toEqual({ reported: 9, delivered: 9, queued: 0, dead: 0 });
+    await faults.conserved();
+  });
+});
+
+describe('a DataKit whose clock is three hours ahead', () => {
+  it('is told of among the problems of the fleet and in the log, as long as the worker is there', async () => {
+    const faults = await makeFaultFleet(onTestFinished, { now: () => Date.now() + 3 * HOUR_S * 1000 });
+    const problems = async () => {
+      const { stdout } = await faults.fleet.cli('ls', '--json');
+      return (JSON.parse(stdout) as { problems: Problem[] }).problems.filter(
+        ({ code }) => code === 'clock-off',
+      );
+    };
+    const [problem] = await eventually('the problem', async () => {
+      const found = await problems();
+      return found.length > 0 ? found : null;
+    });
+    expect(problem?.text).toMatch(/is 10[78]\d\d s behind that of the DataKit at http:/);
+    expect(faults.worker.stdout()).toContain('"kind":"clock-off"');
+    await faults.worker.stop('SIGTERM');
+    expect(await problems()).toEqual([]);
+  });
+});
