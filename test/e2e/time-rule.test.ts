@@ -1,5 +1,7 @@
+import { LATE_AFTER_MS } from '@pythond/points';
 import type { Problem } from '@pythond/registry';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { replies } from '../support/datakit-replies.ts';
 import { eventually } from '../support/eventually.ts';
 import { makeFaultFleet } from '../support/fault-fleet.ts';
 
@@ -33,6 +35,26 @@ describe('F02: points that are three hours old', () => {
     const old = await faults.emit({ points: { M: 5, L: 4 }, ageSeconds: 3 * HOUR_S });
     expect(old.points).toEqual({ reported: 9, delivered: 9, queued: 0, dead: 0 });
     await faults.conserved();
+  });
+});
+
+describe('metrics that wait until they are too old', () => {
+  it('are a dead letter then, and what else waits is delivered', async () => {
+    const faults = await makeFaultFleet(onTestFinished);
+    faults.datakit.goWrong(() => replies.failed(503));
+    const leftMs = 10_000;
+    const ageSeconds = (LATE_AFTER_MS - leftMs) / 1000;
+    const { points } = await faults.emit({ points: { M: 5, L: 4 }, ageSeconds });
+    const late = Date.now() + leftMs;
+    // a machine so slow that they are too old before they are first looked at shows less, but nothing wrong
+    expect(points.queued + points.dead).toBe(9);
+    await eventually('them to be too old', () => Date.now() > late, 2 * leftMs);
+    faults.datakit.goWrong(null);
+    await eventually('the letter', async () => (await faults.letters()).length > 0, 300_000);
+    expect(await faults.conserved()).toMatchObject({ emitted: 9, accepted: 4, dead: 5 });
+    for (const letter of await faults.letters()) {
+      expect(letter).toMatchObject({ category: 'metric', reason: { code: 'late' } });
+    }
   });
 });
 

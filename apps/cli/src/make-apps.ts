@@ -41,9 +41,9 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
 
 export function makeNormalizer(options: AppOptions, onEvent?: (event: NormalizerEvent) => void): Normalizer {
   const { settings, redis } = options;
-  const { deadLetterAgeMs, outboxBytes } = settings;
+  const { deadLetterAgeMs, late, outboxBytes } = settings;
   return new Normalizer({
-    ...{ redis, outboxBytes, deadLetterAgeMs, log: logger('normalizer', options) },
+    ...{ redis, outboxBytes, deadLetterAgeMs, late, log: logger('normalizer', options) },
     ...(onEvent ? { onEvent } : {}),
   });
 }

@@ -1,7 +1,15 @@
-import { createDataKitClient, createEndpointHealth, createPacer, type DataKitClient } from '@pythond/datakit';
+import { hostname } from 'node:os';
+import {
+  createDataKitClient,
+  createEndpointHealth,
+  createSharedPacer,
+  type DataKitClient,
+} from '@pythond/datakit';
 import { type Component, fullJitter, Recurring, runAll } from '@pythond/lifecycle';
 import { DeadLetters, Outbox } from '@pythond/outbox';
+import type { LatePolicy } from '@pythond/points';
 import { connect, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
+import { Rates } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import type { NormalizerEvent } from './events.ts';
 import { retry } from './retry.ts';
@@ -10,6 +18,8 @@ export interface NormalizerOptions {
   readonly redis: RedisTarget;
   /** What may wait in Redis for a DataKit that is away. */
   readonly outboxBytes: number;
+  /** What becomes of metrics that become late while they wait. */
+  readonly late: LatePolicy;
   /** Dead letters are dropped after it. */
   readonly deadLetterAgeMs: number;
   readonly log: Logger;
@@ -52,13 +62,18 @@ export class Normalizer implements Component {
       (error) => log.warn({ err: error }, 'tidying the outbox: will be tried again'),
     );
     const onChange = (change: object) => log.warn(change, 'endpoint');
-    this.#client = createDataKitClient({ pacer: createPacer(), health: createEndpointHealth({ onChange }) });
+    this.#client = createDataKitClient({
+      // the workers of this machine send from the same address
+      pacer: createSharedPacer({ source: new Rates(this.#redis, { source: hostname() }) }),
+      health: createEndpointHealth({ onChange }),
+    });
   }
 
   async start(): Promise<void> {
     const deps = {
       client: this.#client,
       outbox: this.#outbox,
+      late: this.#options.late,
       emit: (event: NormalizerEvent) => this.#emit(event),
       now: Date.now,
     };

@@ -1,4 +1,4 @@
-import type { DataKitClient } from '@pythond/datakit';
+import { type DataKitClient, selectShares } from '@pythond/datakit';
 import { type DeadLetter, deliverJobSchema, type Origin } from '@pythond/jobs';
 import {
   CorruptDeliveryError,
@@ -8,12 +8,15 @@ import {
   type Outbox,
   settle,
 } from '@pythond/outbox';
+import { type LatePolicy, lateIndexes } from '@pythond/points';
 import type { JobContext, JobEnd } from '@pythond/queue';
 import type { NormalizerEvent } from './events.ts';
 
 export interface RetryDeps {
   readonly client: DataKitClient;
   readonly outbox: Pick<Outbox, 'load' | 'settle' | 'buryDamaged'>;
+  /** What becomes of metrics that are late by now. */
+  readonly late: LatePolicy;
   readonly emit: (event: NormalizerEvent) => void;
   readonly now: () => number;
 }
@@ -34,7 +37,26 @@ export async function retry(data: unknown, context: JobContext, deps: RetryDeps)
   }
   if (!loaded) return { kind: 'done' }; // settled before, or dropped
   if (deps.now() - loaded.delivery.sinceMs > GIVE_UP_AFTER_MS) return buryExpired(loaded, context, deps);
-  return tryAgain(loaded, context, deps);
+  const timely = await withoutLate(loaded, context, deps);
+  return timely ? tryAgain(timely, context, deps) : { kind: 'done' };
+}
+
+/** Metrics that became late while they waited leave the delivery as one letter. Null when nothing else was in it. */
+async function withoutLate(loaded: Loaded, context: JobContext, deps: RetryDeps): Promise<Loaded | null> {
+  const { delivery } = loaded;
+  const { destination, points, origins } = delivery;
+  const late = lateIndexes(destination, points, deps.now(), deps.late);
+  if (late.length === 0) return loaded;
+  const isLate = new Set(late);
+  const timely = points.flatMap((_, index) => (isLate.has(index) ? [] : index));
+  const pick = (indexes: readonly number[]) => indexes.flatMap((index) => points[index] ?? []);
+  const message = `more than 110 minutes old by now: DataKit would overwrite its time (late = "send" sends it all the same); at last: ${delivery.reason}`;
+  const death = { code: 'late', message, answer: null, attempts: context.attempt - 1, deadMs: deps.now() };
+  const letters = [letterOf(delivery, pick(late), selectShares(origins, late), death)];
+  const left = { ...delivery, points: pick(timely), origins: selectShares(origins, timely) };
+  const settlement = { accepted: [], letters, left: timely.length > 0 ? left : null };
+  if (await deps.outbox.settle(loaded, settlement)) tellOfLetters(letters, deps.emit);
+  return deps.outbox.load(delivery.id);
 }
 
 async function tryAgain(loaded: Loaded, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
