@@ -326,7 +326,7 @@ class Scene {
   }
 
   async #counts(): Promise<LedgerCounts> {
-    return sumOf(await new Ledger(this.fleet.redis).entries());
+    return sumOf(await new Ledger(this.fleet.redis).of(id)); // not the fleet's own events
   }
 
   async #deadMarks(): Promise<string[]> {

@@ -149,6 +149,10 @@ describe('a run that ends otherwise than by returning', () => {
       runs: RunRecord[];
     };
     expect(runs[0]).toEqual(run);
+    const told = () => fleet.standin.lastErrors().find(({ input }) => input.includes('ends:Raises'));
+    expect(await eventually('DataKit to be told', told)).toMatchObject({
+      content: 'ValueError: no such thing',
+    });
   });
 
   it('by sys.exit: has failed, with the place where it did', slow, async () => {

@@ -159,7 +159,7 @@ export class FaultFleet {
   }
 
   async #ledger(): Promise<LedgerSums> {
-    const sum = sumOf(await new Ledger(this.fleet.redis).entries());
+    const sum = sumOf(await new Ledger(this.fleet.redis).of(COLLECTOR)); // not the fleet's own events
     return {
       emitted: sum.emitted,
       accepted: sum.accepted,

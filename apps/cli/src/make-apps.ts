@@ -41,9 +41,10 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
 
 export function makeNormalizer(options: AppOptions, onEvent?: (event: NormalizerEvent) => void): Normalizer {
   const { settings, redis } = options;
-  const { deadLetterAgeMs, late, outboxBytes } = settings;
+  const { datakitUrl, deadLetterAgeMs, late, outboxBytes } = settings;
   return new Normalizer({
     ...{ redis, outboxBytes, deadLetterAgeMs, late, log: logger('normalizer', options) },
+    datakit: datakitUrl,
     ...(onEvent ? { onEvent } : {}),
   });
 }

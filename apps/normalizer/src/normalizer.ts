@@ -9,10 +9,11 @@ import { type Component, fullJitter, Recurring, runAll } from '@pythond/lifecycl
 import { DeadLetters, Outbox } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
 import { connect, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
-import { Rates } from '@pythond/registry';
+import { Fleet, Rates } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import type { NormalizerEvent } from './events.ts';
 import { retry } from './retry.ts';
+import { eventOf } from './tell.ts';
 
 export interface NormalizerOptions {
   readonly redis: RedisTarget;
@@ -20,6 +21,8 @@ export interface NormalizerOptions {
   readonly outboxBytes: number;
   /** What becomes of metrics that become late while they wait. */
   readonly late: LatePolicy;
+  /** Where the fleet's own events go; null: to what the scheduler published. */
+  readonly datakit: string | null;
   /** Dead letters are dropped after it. */
   readonly deadLetterAgeMs: number;
   readonly log: Logger;
@@ -35,6 +38,8 @@ const LIMITER = { max: 80, duration: 1_000 };
 const DRAIN_MS = 12_000;
 /** How often deliveries without a job are looked for, and dead letters that are too old. */
 const TIDY_MS = 30_000;
+/** A burst of dead letters is one event. */
+const TELL_MS = 30_000;
 
 /** Tries again what workers could not deliver, and buries what is refused for good. Any number may run. */
 export class Normalizer implements Component {
@@ -45,6 +50,7 @@ export class Normalizer implements Component {
   readonly #outbox: Outbox;
   readonly #letters: DeadLetters;
   readonly #tidying: Recurring;
+  readonly #telling: Recurring;
   readonly #client: DataKitClient;
   #worker: JobWorker | undefined;
 
@@ -60,6 +66,11 @@ export class Normalizer implements Component {
       () => this.#tidy(),
       TIDY_MS,
       (error) => log.warn({ err: error }, 'tidying the outbox: will be tried again'),
+    );
+    this.#telling = new Recurring(
+      () => this.#tell(),
+      TELL_MS,
+      (error) => log.warn({ err: error }, 'telling of dead letters: will be tried again'),
     );
     const onChange = (change: object) => log.warn(change, 'endpoint');
     this.#client = createDataKitClient({
@@ -92,11 +103,13 @@ export class Normalizer implements Component {
     await this.#worker.ready();
     await this.#tidy();
     this.#tidying.start();
+    this.#telling.start();
   }
 
   async stop(): Promise<void> {
     await runAll([
       () => this.#tidying.stop(),
+      () => this.#telling.stop(),
       () => this.#worker?.stop(DRAIN_MS),
       () => this.#client.close(),
       () => this.#outbox.close(),
@@ -112,6 +125,15 @@ export class Normalizer implements Component {
     if (adopted > 0) log.warn({ deliveries: adopted }, 'deliveries had lost their place in the queue');
     const old = await this.#letters.expire(Date.now() - deadLetterAgeMs);
     if (old.letters > 0) log.warn(old, 'dead letters were too old and are dropped');
+  }
+
+  /** Events wait in the outbox as all points do. Without a DataKit to tell there is nobody to tell. */
+  async #tell(): Promise<void> {
+    const endpoint = this.#options.datakit ?? (await new Fleet(this.#redis).publishedDatakit());
+    if (endpoint === null) return;
+    for (const tidings of await this.#letters.takeUntold()) {
+      await this.#outbox.wait(eventOf(tidings, endpoint, Date.now()), 0);
+    }
   }
 
   #emit(event: NormalizerEvent): void {

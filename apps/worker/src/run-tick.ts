@@ -13,6 +13,7 @@ import {
 } from '@pythond/runner';
 import type { WorkerEvent } from './events.ts';
 import type { InputSupply, OpenInput } from './input-supply.ts';
+import type { LastErrors } from './last-errors.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Outlet } from './outlet.ts';
 import { emptyEnd, outputOf, type RunFacts, recordOf, unavailableRecord } from './run-record.ts';
@@ -29,6 +30,7 @@ export interface TickRunDeps {
   readonly inputs: InputSupply;
   readonly hosts: Pick<HostPool, 'acquire'>;
   readonly outlet: Outlet;
+  readonly lastErrors: Pick<LastErrors, 'ofScript' | 'ofRun'>;
   readonly late: LatePolicy;
   readonly states: StateCache;
   readonly sharedNames: SharedNames;
@@ -104,6 +106,7 @@ export class TickRun {
       if (outcome.kind === 'killed' && outcome.reason === 'stopping') return await this.#back(claimed);
       const facts = { ...this.#facts(claimed, ran.startedMs), sandbox: ran.end.policy.level };
       const deliverMs = performance.now() - settledMs;
+      this.#deps.lastErrors.ofScript(this.#datakitOf(input), ran.end.lastErrors);
       const hint = outcome.kind === 'succeeded' ? null : causeOf(ran.end, defaultHostLimits);
       const state = stateAfter(ran.end, input);
       const shared = state ? this.#deps.sharedNames.warnings(record.input, record.id, state) : [];
@@ -153,6 +156,10 @@ export class TickRun {
     }
   }
 
+  #datakitOf({ record }: OpenInput): string {
+    return record.datakit ?? this.#deps.ownDatakit();
+  }
+
   #facts(claimed: ClaimedTick, startedMs: number): RunFacts {
     const { tick, context, record } = claimed;
     return {
@@ -185,6 +192,7 @@ export class TickRun {
     });
     if (kept && state) this.#remember(scheduler, claimed.lease, state);
     this.#deps.emit({ kind: 'run-ended', record });
+    this.#deps.lastErrors.ofRun(this.#deps.ownDatakit(), record);
     return { kind: 'done', value: kept ? record.outcome.kind : 'stale' };
   }
 

@@ -19,6 +19,7 @@ import { Delivery } from './delivery.ts';
 import { discover } from './discover.ts';
 import type { WorkerEvent } from './events.ts';
 import { InputSupply } from './input-supply.ts';
+import { LastErrors } from './last-errors.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { TickRun } from './run-tick.ts';
 import { findSandbox, type WorkerSandbox } from './sandbox.ts';
@@ -76,6 +77,7 @@ export class Worker implements Component {
   /** For what is asked of DataKits; points have a client of their own. */
   readonly #client: DataKitClient = createDataKitClient();
   readonly #clocks: ClockWatch;
+  readonly #lastErrors = new LastErrors({ client: this.#client });
   readonly #startedMs = Date.now();
   readonly #beat: Recurring;
   readonly #discovered: JobQueue<Discovery>;
@@ -151,6 +153,7 @@ export class Worker implements Component {
       () => this.#hosts?.stop(),
       () => this.#delivery.stop(),
       () => this.#clocks.stop(),
+      () => this.#lastErrors.stop(),
       () => this.#client.close(),
       () => this.#outbox.close(),
       () => this.#keeper.stop(),
@@ -178,6 +181,7 @@ export class Worker implements Component {
       inputs,
       hosts,
       outlet: this.#delivery,
+      lastErrors: this.#lastErrors,
       late: this.#options.late,
       states: this.#states,
       sharedNames: this.#sharedNames,

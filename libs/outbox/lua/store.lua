@@ -5,6 +5,7 @@
 -- deliveries              zset  delivery id by the order in which they are dropped, the first first
 -- letters                 zset  letter id by the moment of its death (ms)
 -- outbox                  hash  bytes, points: what the deliveries hold
+-- letters-untold          hash  "<code> <collector>" → points that died and DataKit was not told of
 
 local function size_of(item) return #redis.call('HGET', item, 'body') + #redis.call('HGET', item, 'meta') end
 
@@ -39,6 +40,16 @@ local function delete_delivery(outbox, deliveries, item, id)
   redis.call('ZREM', deliveries, id)
 end
 
+-- Of its own events' fate the fleet does not tell.
+local function remember_untold(letters, content)
+  local code = cjson.decode(content.meta).reason.code
+  for _, share in ipairs(cjson.decode(content.shares)) do
+    if share[1] ~= 'pythond' then
+      redis.call('HINCRBY', letters .. '-untold', code .. ' ' .. share[1], share[2])
+    end
+  end
+end
+
 -- A letter that is there already is the same refusal of the same points of the same run: they were counted then.
 -- Gives whether it is new.
 local function put_letter(letters, item, id, died, state, content)
@@ -46,6 +57,7 @@ local function put_letter(letters, item, id, died, state, content)
   put(item, content)
   redis.call('HSET', item, 'state', state)
   redis.call('ZADD', letters, died, id)
+  remember_untold(letters, content)
   return true
 end
 

@@ -18,6 +18,7 @@ const MAX_ATTEMPTS = 1_000_000;
 
 const store = new URL('../lua/store.lua', import.meta.url);
 const script = (name: string) => new Script(ledgerLua, store, new URL(`../lua/${name}.lua`, import.meta.url));
+const takeUntoldScript = script('take-untold');
 const replayScript = script('replay');
 const removeScript = script('remove-letters');
 
@@ -27,6 +28,17 @@ const headSchema = deadLetterSchema.omit({ body: true });
 export interface LetterHead extends Omit<DeadLetter, 'body'> {
   readonly id: string;
 }
+
+/** Points of one collector that died of one cause. */
+export interface Tidings {
+  readonly collector: string;
+  readonly code: string;
+  readonly points: number;
+}
+
+/** Of one collector and cause DataKit is told at most so often. */
+const TELL_AGAIN_AFTER_MS = 3_600_000;
+const TIDINGS_AT_ONCE = 100;
 
 /** What became of a letter that was to be replayed. */
 export type Replay =
@@ -131,6 +143,21 @@ export class DeadLetters {
   async expire(beforeMs: number): Promise<{ readonly letters: number; readonly points: number }> {
     const old = await this.#redis.zrangebyscore(outboxKeys.letters, '-inf', `(${beforeMs}`);
     return this.remove(old, 'dropped');
+  }
+
+  /** What somebody should be told of, given once: of each collector and cause at most once an hour. */
+  async takeUntold(): Promise<Tidings[]> {
+    const reply = (await takeUntoldScript.run(
+      this.#redis,
+      [outboxKeys.letters],
+      [TELL_AGAIN_AFTER_MS, TIDINGS_AT_ONCE],
+    )) as (string | number)[];
+    return Array.from({ length: reply.length / 2 }, (_, index) => {
+      const key = String(reply[2 * index]);
+      const space = key.indexOf(' ');
+      const points = Number(reply[2 * index + 1]);
+      return { code: key.slice(0, space), collector: key.slice(space + 1), points };
+    });
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-export { DeadLetters, LETTERS_KEPT, type LetterHead, type Replay } from './dead-letters.ts';
+export { DeadLetters, LETTERS_KEPT, type LetterHead, type Replay, type Tidings } from './dead-letters.ts';
 export { CorruptDeliveryError } from './errors.ts';
 export type { LetterFilter } from './letter-filter.ts';
 export { GIVE_UP_AFTER_MS, type Loaded, Outbox, type OutboxOptions, type Settlement } from './outbox.ts';
