@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type CollectorId, type DeadLetter, type RunRecord, schedulerId, tickId } from '@pythond/jobs';
 import { Ledger, sumOf } from '@pythond/ledger';
 import { DeadLetters, Outbox } from '@pythond/outbox';
-import type { RunningCli } from './cli.ts';
+import { type RunningCli, repository } from './cli.ts';
 import { expectConserved, type LedgerSums, marksIn } from './conservation.ts';
 import { eventually } from './eventually.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type FaultyDatakit, startFaultyDatakit } from './faulty-datakit.ts';
-import { makeFleet, type TestFleet } from './fleet.ts';
+import { type FleetOptions, makeFleet, type TestFleet } from './fleet.ts';
 import { block } from './home.ts';
 
 /** What the collector is to report in its next run. */
@@ -25,69 +25,34 @@ export interface Orders {
 }
 
 const COLLECTOR = 'emit/emit/emit:Emits' as CollectorId;
+export const TICKS = 'tick/tick/tick:Ticks' as CollectorId;
 
 /** Nothing in these tests takes that long: a back-off may be a minute. */
 const DRAIN_MS = 300_000;
 
-/** It writes down every point before it reports it: its mark, and its time where it brings one. */
-const python = (orders: string, account: string) => `
-import json
-import os
-import time
-
-from datakit_framework import DataKitFramework
-
-
-class Emits(DataKitFramework):
-    def run(self):
-        with open(${JSON.stringify(orders)}) as source:
-            orders = json.load(source)
-        token = '%x' % time.time_ns()
-        number = 0
-        for nth in range(orders.get('reports', 1)):
-            report = {'input': 'emit%d' % nth}
-            account = []
-            for category, count in orders['points'].items():
-                report[category] = []
-                for _ in range(count):
-                    mark = 'pt-%s-%d' % (token, number)
-                    number += 1
-                    point = {
-                        'measurement': 'emitted',
-                        'tags': {'mark': mark, 'kind': orders.get('kind', 'plain')},
-                        'fields': {'v': number, 'message': mark},
-                    }
-                    at = 0
-                    if 'ageSeconds' in orders:
-                        at = point['time'] = time.time_ns() - int(orders['ageSeconds'] * 1e9) + number
-                    account.append('%s %d\\n' % (mark, at))
-                    report[category].append(point)
-            descriptor = os.open(${JSON.stringify(account)}, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            os.write(descriptor, ''.join(account).encode())
-            os.close(descriptor)
-            self.report(report)
-`;
-
-/** A fleet whose only collector reports what it is told, to a DataKit behind a way that can go wrong. */
+/** A fleet whose collectors report what they are told, and write it down before, to a DataKit behind a way that can go wrong. */
 export class FaultFleet {
   readonly fleet: TestFleet;
   readonly way: FaultProxy;
   readonly datakit: FaultyDatakit;
-  worker: RunningCli;
-  readonly #account: string;
+  readonly worker: RunningCli;
+  readonly normalizer: RunningCli;
+  readonly scheduler: RunningCli;
 
   constructor(parts: {
     readonly fleet: TestFleet;
     readonly way: FaultProxy;
     readonly datakit: FaultyDatakit;
     readonly worker: RunningCli;
-    readonly account: string;
+    readonly normalizer: RunningCli;
+    readonly scheduler: RunningCli;
   }) {
     this.fleet = parts.fleet;
     this.way = parts.way;
     this.datakit = parts.datakit;
     this.worker = parts.worker;
-    this.#account = parts.account;
+    this.normalizer = parts.normalizer;
+    this.scheduler = parts.scheduler;
   }
 
   /** One run, to its end. */
@@ -101,7 +66,9 @@ export class FaultFleet {
 
   /** The marks of all points that were ever reported, and their times in ns where they brought one. */
   async emitted(): Promise<Map<string, string | null>> {
-    const lines = (await readFile(this.#account, 'utf8').catch(() => '')).split('\n').slice(0, -1);
+    const lines = (await readFile(path.join(this.fleet.home.dir, 'account.txt'), 'utf8').catch(() => ''))
+      .split('\n')
+      .slice(0, -1);
     return new Map(
       lines.map((line) => {
         const [mark = '', time = '0'] = line.split(' ');
@@ -175,28 +142,33 @@ export interface FaultFleetOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The DataKit's clock, in milliseconds. */
   readonly now?: () => number;
+  /** Whether there is a collector of one second, too. */
+  readonly ticks?: boolean;
+  readonly redisWay?: FleetOptions['redisWay'];
 }
 
 /** Started, with a scheduler, a worker and a normalizer; all of it ends with `atEnd`. */
 export async function makeFaultFleet(
   atEnd: (stop: () => Promise<void>) => void,
-  { env = {}, now = Date.now }: FaultFleetOptions = {},
+  { env = {}, now = Date.now, ticks = false, redisWay }: FaultFleetOptions = {},
 ): Promise<FaultFleet> {
   const datakit = await startFaultyDatakit(null, { maxPoints: 1, now });
   atEnd(() => datakit.close());
   const way = await startFaultProxy({ port: datakit.port });
   atEnd(() => way.close());
-  const fleet = await makeFleet({ datakit: way.url, atEnd });
-  const at = (name: string) => path.join(fleet.home.dir, name);
-  const account = at('account.txt');
+  const fleet = await makeFleet({ datakit: way.url, atEnd, ...(redisWay ? { redisWay } : {}) });
+  await cp(path.join(repository, 'test/fixtures/faults-home'), fleet.home.dir, { recursive: true });
+  // Without a sandbox, so that they can write their account, outside of all that is tested.
+  const open = `  sandbox = "none"\n  envs = ["FAULTS_HOME=${fleet.home.dir}"]`;
   await fleet.home.write({
-    // Without a sandbox, so that the collector can write its account, outside of all that is tested.
-    'conf.d/emit.conf': block('emit', ['emit'], '  paused = true\n  sandbox = "none"'),
-    'python.d/emit/emit.py': python(at('orders.json'), account),
+    'conf.d/emit.conf': block('emit', ['account', 'emit'], `${open}\n  paused = true`),
+    ...(ticks ? { 'conf.d/tick.conf': block('tick', ['account', 'tick'], open) } : {}),
   });
   const worker = await fleet.startWorker(env);
-  fleet.start('normalizer', env);
-  fleet.start('scheduler');
-  await eventually('the collector', () => fleet.view(COLLECTOR));
-  return new FaultFleet({ fleet, way, datakit, worker, account });
+  const normalizer = fleet.start('normalizer', env);
+  const scheduler = fleet.start('scheduler');
+  for (const id of ticks ? [COLLECTOR, TICKS] : [COLLECTOR]) {
+    await eventually(`the collector ${id}`, () => fleet.view(id), DRAIN_MS);
+  }
+  return new FaultFleet({ fleet, way, datakit, worker, normalizer, scheduler });
 }

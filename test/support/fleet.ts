@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Standin, type StandinOptions, startStandin } from '@pythond/datakit-standin';
 import { findRedisServer, startEmbeddedRedis } from '@pythond/embedded-redis';
 import { type CollectorId, type RunRecord, schedulerId } from '@pythond/jobs';
@@ -22,6 +23,8 @@ export interface FleetOptions {
   readonly standin?: StandinOptions;
   /** Where points go, when not to the stand-in. */
   readonly datakit?: string;
+  /** The way that apps take to the Redis on this socket, as a URL; without it, the socket. */
+  readonly redisWay?: (socketPath: string) => Promise<string>;
   /** Called at the end of the test, or of all tests of a file; the default: of the test. */
   readonly atEnd?: (stop: () => Promise<void>) => void;
 }
@@ -155,7 +158,8 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   const { url, password, passwordFile } = running;
   const redis = connect({ url, password }, 'failing', () => undefined);
   const datakit = options.datakit ?? standin.url;
-  const env = { REDIS_URL: url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile, DATAKIT_URL: datakit };
+  const way = await options.redisWay?.(fileURLToPath(url.replace('unix:', 'file:')));
+  const env = { REDIS_URL: way ?? url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile, DATAKIT_URL: datakit };
   const fleet = new TestFleet({ home, standin, redis, env });
   atEnd(() => fleet.stop());
   return fleet;
