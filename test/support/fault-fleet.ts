@@ -9,7 +9,7 @@ import { expectConserved, type LedgerSums, marksIn } from './conservation.ts';
 import { eventually } from './eventually.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type FaultyDatakit, startFaultyDatakit } from './faulty-datakit.ts';
-import { type FleetOptions, makeFleet, type TestFleet } from './fleet.ts';
+import { makeFleet, type TestFleet } from './fleet.ts';
 import { block } from './home.ts';
 
 /** What the collector is to report in its next run. */
@@ -144,7 +144,8 @@ export interface FaultFleetOptions {
   readonly now?: () => number;
   /** Whether there is a collector of one second, too. */
   readonly ticks?: boolean;
-  readonly redisWay?: FleetOptions['redisWay'];
+  /** The way that apps take to the Redis on this socket, as a URL; without it, the socket. */
+  readonly redisWay?: (socketPath: string) => Promise<string>;
 }
 
 /** Started, with a scheduler, a worker and a normalizer; all of it ends with `atEnd`. */
@@ -156,7 +157,7 @@ export async function makeFaultFleet(
   atEnd(() => datakit.close());
   const way = await startFaultProxy({ port: datakit.port });
   atEnd(() => way.close());
-  const fleet = await makeFleet({ datakit: way.url, atEnd, ...(redisWay ? { redisWay } : {}) });
+  const fleet = await makeFleet({ datakit: way.url, atEnd });
   await cp(path.join(repository, 'test/fixtures/faults-home'), fleet.home.dir, { recursive: true });
   // Without a sandbox, so that they can write their account, outside of all that is tested.
   const open = `  sandbox = "none"\n  envs = ["FAULTS_HOME=${fleet.home.dir}"]`;
@@ -164,9 +165,11 @@ export async function makeFaultFleet(
     'conf.d/emit.conf': block('emit', ['account', 'emit'], `${open}\n  paused = true`),
     ...(ticks ? { 'conf.d/tick.conf': block('tick', ['account', 'tick'], open) } : {}),
   });
-  const worker = await fleet.startWorker(env);
-  const normalizer = fleet.start('normalizer', env);
-  const scheduler = fleet.start('scheduler');
+  const redisUrl = await redisWay?.(fleet.redisPath);
+  const surroundings = { ...env, ...(redisUrl ? { REDIS_URL: redisUrl } : {}) };
+  const worker = await fleet.startWorker(surroundings);
+  const normalizer = fleet.start('normalizer', surroundings);
+  const scheduler = fleet.start('scheduler', surroundings);
   for (const id of ticks ? [COLLECTOR, TICKS] : [COLLECTOR]) {
     await eventually(`the collector ${id}`, () => fleet.view(id), DRAIN_MS);
   }

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Standin, type StandinOptions, startStandin } from '@pythond/datakit-standin';
 import { findRedisServer, startEmbeddedRedis } from '@pythond/embedded-redis';
 import { type CollectorId, type RunRecord, schedulerId } from '@pythond/jobs';
@@ -23,8 +22,6 @@ export interface FleetOptions {
   readonly standin?: StandinOptions;
   /** Where points go, when not to the stand-in. */
   readonly datakit?: string;
-  /** The way that apps take to the Redis on this socket, as a URL; without it, the socket. */
-  readonly redisWay?: (socketPath: string) => Promise<string>;
   /** Called at the end of the test, or of all tests of a file; the default: of the test. */
   readonly atEnd?: (stop: () => Promise<void>) => void;
 }
@@ -39,6 +36,8 @@ export class TestFleet {
   readonly ticks: TickQueue;
   /** The unix socket of its Redis. */
   readonly redisPath: string;
+  /** Ends the Redis and starts it again, with its data and where it was; `kill`: without a word. */
+  readonly restartRedis: (how: 'stop' | 'kill') => Promise<void>;
   readonly #env: Readonly<Record<string, string>>;
   readonly #running = new Set<RunningCli>();
   #seen: KnownProcess[] = [];
@@ -48,11 +47,13 @@ export class TestFleet {
     readonly standin: Standin;
     readonly redis: Redis;
     readonly env: Readonly<Record<string, string>>;
+    readonly restartRedis: TestFleet['restartRedis'];
   }) {
     this.home = parts.home;
     this.standin = parts.standin;
     this.redis = parts.redis;
     this.#env = parts.env;
+    this.restartRedis = parts.restartRedis;
     this.redisPath = decodeURIComponent(new URL(parts.env['REDIS_URL'] ?? '').pathname);
     this.tally = new Tally(parts.home);
     this.collectors = new Collectors(parts.redis);
@@ -149,7 +150,8 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   const dir = await mkdtemp(path.join(tmpdir(), 'pythond-fleet-'));
   atEnd(() => rm(dir, { recursive: true, force: true }));
   const server = await findRedisServer({ env: process.env, say: () => undefined });
-  const running = await startEmbeddedRedis({ dir: path.join(dir, 'redis'), server, env: process.env });
+  const startRedis = () => startEmbeddedRedis({ dir: path.join(dir, 'redis'), server, env: process.env });
+  let running = await startRedis();
   atEnd(() => running.stop());
   const standin = await startStandin(options.standin);
   atEnd(() => standin.close());
@@ -158,9 +160,17 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   const { url, password, passwordFile } = running;
   const redis = connect({ url, password }, 'failing', () => undefined);
   const datakit = options.datakit ?? standin.url;
-  const way = await options.redisWay?.(fileURLToPath(url.replace('unix:', 'file:')));
-  const env = { REDIS_URL: way ?? url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile, DATAKIT_URL: datakit };
-  const fleet = new TestFleet({ home, standin, redis, env });
+  const env = { REDIS_URL: url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile, DATAKIT_URL: datakit };
+  const restartRedis = async (how: 'stop' | 'kill') => {
+    if (how === 'kill') {
+      const killed = treeOf(running.pid);
+      process.kill(running.pid, 'SIGKILL');
+      await untilGone(killed);
+    }
+    await running.stop();
+    running = await startRedis();
+  };
+  const fleet = new TestFleet({ home, standin, redis, env, restartRedis });
   atEnd(() => fleet.stop());
   return fleet;
 }
