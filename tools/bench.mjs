@@ -1,5 +1,7 @@
 // `npm run bench`: what a run costs in CPU, over every process of the fleet (scheduler, Redis, worker, Python hosts and
 // their children), against a cold `python3` per run, in the same benchmark on the same machine; and the lag of ticks.
+// Then how many points a second one core normalises and encodes, and how many come from one run to an accepting server,
+// against a plain loop of the same library calls. `--throughput` does only that.
 // Rounds of both take turns; figures are medians with their spread. Ratios are comparable between machines, the
 // milliseconds are not. `--write` puts the result into docs/benchmarks.md. Linux only: it reads /proc.
 import { spawn, spawnSync } from 'node:child_process';
@@ -16,12 +18,15 @@ const ROUNDS = 5;
 const WINDOW_MS = 8_000;
 const COLD_RUNS = 20;
 const COLLECTORS = 100; // of one second each
+const BULK = { reports: 50, points: 1_000 };
 
 prepare();
 const { findRedisServer, startEmbeddedRedis } = await import('@pythond/embedded-redis');
-const { connect } = await import('@pythond/queue');
+const { connect, TickQueue } = await import('@pythond/queue');
+const { schedulerId, tickId } = await import('@pythond/jobs');
 const { Collectors } = await import('@pythond/registry');
 
+const BULK_ID = 'bulk/bulk/bulk:Bulk';
 // the interpreter itself: a version manager's shim would cost the cold runs 60 ms that are not Python's
 const python = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], {
   encoding: 'utf8',
@@ -37,8 +42,11 @@ const redis = await startEmbeddedRedis({
 const apps = [];
 try {
   writeHome();
-  const results = { strict: await measureFleet('strict'), none: await measureFleet('none') };
-  report(results);
+  const throughputOnly = process.argv.includes('--throughput');
+  const fleet = throughputOnly
+    ? null
+    : { strict: await measureFleet('strict'), none: await measureFleet('none') };
+  report(fleet, await measureThroughput());
 } finally {
   await stopApps();
   await redis.stop();
@@ -67,6 +75,63 @@ async function measureFleet(sandbox) {
   await stopApps();
   connection.disconnect();
   return { fleet, cold, lags };
+}
+
+/** Points a second: of one core, and of one run over the whole fleet, each beside its plain counterpart. */
+async function measureThroughput() {
+  say(`\nthroughput: runs of ${BULK.reports} reports of ${BULK.points} points each …`);
+  const { json, encode } = JSON.parse(await output('test/bench/encode.mjs'));
+  const connection = connect({ url: redis.url, password: redis.password }, 'failing', () => undefined);
+  await connection.flushall();
+  const collectors = new Collectors(connection);
+  startApp('scheduler', 'strict');
+  startApp('worker', 'strict');
+  await until(async () => (await collectors.ids()).includes(BULK_ID));
+  const loop = [];
+  const runs = [];
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    const loopMs = Number(await output('test/bench/plain-loop.mjs', server.url, BULK.reports, BULK.points));
+    const run = await bulkRun(connection, collectors);
+    await sleep(1_000); // the rate of the route is whole again
+    if (round === 0) continue; // for warming up
+    loop.push((BULK.reports * BULK.points) / (loopMs / 1000));
+    runs.push((BULK.reports * BULK.points) / ((run.endedMs - run.startedMs) / 1000));
+    say(
+      `  round ${round}: ${thousands(runs.at(-1))} points/s from a run, a plain loop ${thousands(loop.at(-1))}`,
+    );
+  }
+  await stopApps();
+  connection.disconnect();
+  return { json, encode, loop, runs };
+}
+
+async function bulkRun(connection, collectors) {
+  const ticks = new TickQueue('default', connection);
+  const id = tickId('manual', schedulerId(BULK_ID), Date.now(), String(process.hrtime.bigint()));
+  await ticks.runOnce(id, BULK_ID);
+  let run;
+  await until(async () => {
+    run = (await collectors.runs(BULK_ID, 5)).find((one) => one.id === id);
+    return run !== undefined;
+  });
+  await ticks.close();
+  const { delivered } = run.points;
+  if (delivered !== BULK.reports * BULK.points) throw new Error(`only ${delivered} points were accepted`);
+  return run;
+}
+
+/** What a script of this repository prints, run in a process of its own. */
+async function output(script, ...args) {
+  const child = spawn(process.execPath, [path.join(root, script), ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (more) => {
+    text += more;
+  });
+  const status = await new Promise((resolve) => child.once('close', resolve));
+  if (status !== 0) throw new Error(`${script} failed`);
+  return text;
 }
 
 async function fleetRound(collectors, pids) {
@@ -121,6 +186,29 @@ function writeHome() {
     path.join(scratch, 'conf.d/bench.conf'),
     `[[inputs.pythond]]\n  name = 'bench'\n  cmd = "python3"\n  dirs = ["bench"]\n`,
   );
+  writeFileSync(
+    path.join(scratch, 'conf.d/bulk.conf'),
+    `[[inputs.pythond]]\n  name = 'bulk'\n  cmd = "python3"\n  dirs = ["bulk"]\n  paused = true\n`,
+  );
+  mkdirSync(path.join(scratch, 'python.d/bulk'));
+  writeFileSync(
+    path.join(scratch, 'python.d/bulk/bulk.py'),
+    `from datakit_framework import DataKitFramework
+
+
+class Bulk(DataKitFramework):
+    def run(self):
+        for report in range(${BULK.reports}):
+            self.report({'M': [
+                {
+                    'measurement': 'bench',
+                    'tags': {'host': 'host-17', 'service': 'checkout', 'nth': 'n%d' % (report * ${BULK.points} + nth)},
+                    'fields': {'load': 0.25 + nth / 1000, 'count': nth},
+                }
+                for nth in range(${BULK.points})
+            ], 'input': 'bulk'})
+`,
+  );
   const classes = Array.from(
     { length: COLLECTORS },
     (_, n) => `class C${n}(DataKitFramework):
@@ -167,7 +255,39 @@ async function acceptingServer() {
   return { url, close: () => listening.closeAllConnections() ?? listening.close() };
 }
 
-function report({ strict, none }) {
+function report(fleet, throughput) {
+  const text = `${fleet ? `${fleetTable(fleet)}\n` : ''}${throughputTable(throughput)}`;
+  process.stdout.write(`\n${text}`);
+  if (fleet && process.argv.includes('--write')) {
+    writeFileSync(path.join(root, 'docs/benchmarks.md'), page(text));
+  }
+}
+
+function throughputTable({ json, encode, loop, runs }) {
+  const row = (name, rates, base, what) =>
+    `| ${name} | ${thousands(median(rates))} (${thousands(Math.min(...rates))}–${thousands(Math.max(...rates))}) | ${(median(rates) / median(base)).toFixed(2)} of ${what} |`;
+  return [
+    '| | points a second | ratio |',
+    '|---|---|---|',
+    row('read, normalise and encode, one core', encode, json, '`JSON.parse` alone'),
+    row(
+      `one run of ${BULK.reports * BULK.points} points, to an accepting server`,
+      runs,
+      loop,
+      'a plain loop',
+    ),
+    row('a plain loop: read, normalise, encode, POST, one after the other', loop, loop, 'itself'),
+    '',
+    'Both are paced: a route takes 80 requests a second at most.',
+    '',
+  ].join('\n');
+}
+
+function thousands(rate) {
+  return Math.round(rate).toLocaleString('en-US');
+}
+
+function fleetTable({ strict, none }) {
   const lag = (lags, q) => lags[Math.min(lags.length - 1, Math.floor(q * lags.length))] ?? Number.NaN;
   const cold = [...strict.cold, ...none.cold];
   const lines = [
@@ -180,9 +300,7 @@ function report({ strict, none }) {
     `| a cold \`python3\` a run | ${spread(cold)} | 1 | | |`,
   ];
   const ratio = median(strict.fleet) / median(none.fleet);
-  const text = `${lines.join('\n')}\n\nConfined against unconfined: ${ratio.toFixed(2)} times the CPU of everything.\n`;
-  process.stdout.write(`\n${text}`);
-  if (process.argv.includes('--write')) writeFileSync(path.join(root, 'docs/benchmarks.md'), page(text));
+  return `${lines.join('\n')}\n\nConfined against unconfined: ${ratio.toFixed(2)} times the CPU of everything.\n`;
 }
 
 function page(text) {
