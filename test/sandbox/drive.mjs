@@ -1,0 +1,104 @@
+// Makes the attacks of test/sandbox in a disposable root (driver/disposable_root.py) and gives the report. Also by hand:
+//
+//   node test/sandbox/drive.mjs MODE [none] [WORD …]      attacks whose name holds a word
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { confinementOf, defaultPolicy } from '@pythond/sandbox';
+import { findPythons } from '../../tools/pythons.mjs';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const OUTER = path.join(here, 'driver', 'outer.py');
+/** Within the range that `ownIdentity` gives out. */
+const OWN_UID = 61_234;
+
+/** Who the worker is, and what it makes of its hosts. */
+export const MODES = {
+  root: 'root, hosts with a uid of their own',
+  'root-keeping-uid': 'root, hosts that stay uid 0 without capabilities',
+  user: 'a plain user',
+  container: 'uid 0 with no capabilities, no-new-privileges, read-only root, /tmp of its own',
+};
+
+/** Why attacks can't be made here: they are made in a disposable root or not at all. null: they can. */
+export async function whyNot() {
+  if (process.platform !== 'linux') return 'namespaces and Landlock exist on Linux only';
+  const python = publicPython();
+  if (python === null) return 'there is no Python that every user of the machine can start';
+  const { code, output } = await outer({ python }, 'ignore');
+  return code === 0 ? null : `no disposable root can be made: ${output.trim()}`;
+}
+
+/** A Python that any user can start: the player and its hosts run under it. */
+export function publicPython() {
+  const system = '/usr/bin/python3';
+  if (existsSync(system)) return system;
+  const outside = findPythons().found.filter(({ executable }) => !executable.startsWith(homedir()));
+  return outside.at(-1)?.executable ?? null;
+}
+
+/** Runs the attacks; resolves to {mode, level, results}. */
+export async function runAttacks(mode, { level = 'strict', only = [], where = ['run', 'import'], log = 'inherit' } = {}) {
+  const python = publicPython();
+  return runDriver({ suite: 'attacks', mode, level, only, where, python, policy: policyFor(python) }, log);
+}
+
+/** What the worker would tell the hosts of an input that sets no policy key; the driver adds its own folders. */
+export function policyFor(python) {
+  const asked = spawnSync(
+    python,
+    ['-c', 'import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.path[1:]]))'],
+    { encoding: 'utf8' },
+  );
+  const [executable, prefix, basePrefix, folders] = JSON.parse(asked.stdout);
+  return confinementOf(defaultPolicy, {
+    level: 'strict',
+    mayDropUid: true,
+    identity: { uid: OWN_UID, gid: OWN_UID, groups: [] },
+    interpreter: { executable, prefix, basePrefix, folders },
+    bundleRoot: '/nonexistent',
+    corePath: '/nonexistent',
+    ways: [],
+  });
+}
+
+async function runDriver(config, log) {
+  const { code, output } = await outer(config, log);
+  if (code !== 0) throw new Error(`the driver failed with code ${code}: ${output}`);
+  return JSON.parse(output);
+}
+
+/** Runs driver/outer.py; resolves to {code, output}. */
+async function outer(config, log) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'pythond-suite-'));
+  try {
+    const file = path.join(folder, 'config.json');
+    writeFileSync(file, JSON.stringify(config));
+    return await started(config.python, ['-I', OUTER, file], log);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function started(command, args, log) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', log] });
+    const pieces = [];
+    child.stdout.on('data', (piece) => pieces.push(piece));
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output: Buffer.concat(pieces).toString() }));
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [mode = 'root', ...words] = process.argv.slice(2);
+  const level = words[0] === 'none' ? words.shift() : 'strict';
+  const { results } = await runAttacks(mode, { level, only: words });
+  const count = (wanted) => results.filter(({ outcome }) => outcome === wanted).length;
+  for (const { outcome, group, name, where, evidence, ms } of results)
+    console.log(`${outcome.padEnd(8)} ${group}: ${name} (${where}) ${ms ?? ''} ms  ${evidence ?? ''}`);
+  console.log(`${mode} ${level}: ${count('held')} held, ${count('ESCAPED')} escaped`);
+}
