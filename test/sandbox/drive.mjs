@@ -1,6 +1,9 @@
 // Makes the attacks of test/sandbox in a disposable root (driver/disposable_root.py) and gives the report. Also by hand:
 //
-//   node test/sandbox/drive.mjs MODE [none] [WORD …]      attacks whose name holds a word
+//   node test/sandbox/drive.mjs MODE [none | rehearsal] [WORD …]      attacks whose name holds a word
+//
+// none: nothing confines the attacks, but that root is nobody on the machine: most must succeed then, or they prove
+// nothing. rehearsal: confined, and root is nobody on the machine all the same: for the first try of a new attack.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -41,9 +44,9 @@ export function publicPython() {
 }
 
 /** Runs the attacks; resolves to {mode, level, results}. */
-export async function runAttacks(mode, { level = 'strict', only = [], where = ['run', 'import'], log = 'inherit' } = {}) {
+export async function runAttacks(mode, { level = 'strict', rehearsal = false, only = [], log = 'inherit' } = {}) {
   const python = publicPython();
-  return runDriver({ suite: 'attacks', mode, level, only, where, python, policy: policyFor(python) }, log);
+  return runDriver({ mode, level, rehearsal, only, python, policy: policyFor(python) }, log);
 }
 
 /** What the worker would tell the hosts of an input that sets no policy key; the driver adds its own folders. */
@@ -96,7 +99,8 @@ function started(command, args, log) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [mode = 'root', ...words] = process.argv.slice(2);
   const level = words[0] === 'none' ? words.shift() : 'strict';
-  const { results } = await runAttacks(mode, { level, only: words });
+  const rehearsal = words[0] === 'rehearsal' && words.shift() !== undefined;
+  const { results } = await runAttacks(mode, { level, rehearsal, only: words });
   const count = (wanted) => results.filter(({ outcome }) => outcome === wanted).length;
   for (const { outcome, group, name, where, evidence, ms } of results)
     console.log(`${outcome.padEnd(8)} ${group}: ${name} (${where}) ${ms ?? ''} ms  ${evidence ?? ''}`);

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import struct
 
 from _calls import call
@@ -54,9 +55,11 @@ def attack_write_to_every_descriptor(ctx):
         if number != ctx.result_fd():
             try:
                 os.write(number, _ended(ctx.run))
+                if stat.S_ISCHR(os.fstat(number).st_mode):  # /dev/null
+                    continue
             except OSError:
                 continue
-            return 'descriptor %d took it' % number
+            return 'descriptor %d took it: %s' % (number, os.readlink('/proc/self/fd/%d' % number))
     return None
 
 

@@ -21,7 +21,9 @@ def attack_mount(ctx):
 
 
 def attack_bind_mount(ctx):
-    raise OSError(1, 'disabled: a clean-up would follow the mount')
+    """The host empties its folders afterwards: with what lies on a mount in one it would empty the worker's own."""
+    call('mount', ctx.home.encode(), ctx.tmp.encode(), None, 4096, None)
+    return 'the worker\'s home is mounted on the temporary folder'
 
 
 def attack_remount_writable(ctx):

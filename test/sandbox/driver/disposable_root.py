@@ -361,6 +361,12 @@ def check_mounts(table: str, unprivileged: bool) -> None:
     _require(not missing, 'nothing is mounted on {}'.format(sorted(missing)))
 
 
+def foreign_mounts() -> list[str]:
+    """What was mounted since, the latest first."""
+    points = [line.split(' ')[4] for line in _read('/proc/self/mountinfo').splitlines()]
+    return [point for point in reversed(points) if point not in {**_MOUNTED, **_COVERED}]
+
+
 def check_given_up() -> None:
     """Whether this process is without every right that reaches past its namespaces."""
     if _mapped_root():

@@ -45,7 +45,7 @@ class SuiteHost(HostProcess):
         self.tmp = self.folder + '/tmp'
         self.bundle = bundle
         self.policy = policy
-        self.received = 0
+        self.is_closed = False
 
     def _spawn(self, python, environment):
         """As the worker does: a session of its own, nothing but descriptors 0 to 3."""
@@ -69,7 +69,10 @@ class SuiteHost(HostProcess):
         """The next frame, or None when the host closed its end or the time is over."""
         try:
             kind, value = self.receive(deadline)
+        except socket.timeout:
+            return None
         except (Closed, OSError):
+            self.is_closed = True
             return None
         return kind, value
 
@@ -80,9 +83,20 @@ class SuiteHost(HostProcess):
                 self.status = status
         return self.status is None
 
+    def trouble(self, deadline):
+        """Why it did not answer. None: it may still."""
+        if not self.is_alive():
+            return 'the host died'
+        with open('/proc/%d/stat' % self.pid) as file:
+            if file.read().rpartition(')')[2].split()[0] in 'Tt':
+                return 'the host was stopped'
+        if self.is_closed:
+            return 'the host closed its stream'
+        return 'the run did not end' if time.monotonic() > deadline else None
+
     def end(self):
         self.close()
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + (15 if self.policy else 1)
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.002)
         if self.is_alive():

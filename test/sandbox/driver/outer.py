@@ -39,9 +39,12 @@ def main() -> int:
         if 'mode' not in config:
             code, output = run_contained({}, ['/bin/true'])
         else:
-            files = dict(staged_files(), **{'config.json': json.dumps(dict(config, stage=STAGE)).encode()})
+            # What nothing confines is nobody on the machine. So is a first try of new attacks against the sandbox.
+            unprivileged = config['level'] == 'none' or config.get('rehearsal', False)
+            config.update(stage=STAGE, unprivileged=unprivileged)
+            files = dict(staged_files(), **{'config.json': json.dumps(config).encode()})
             code, output = run_contained(files, [config['python'], '-I', STAGE + '/test/sandbox/driver/init.py'],
-                                         unprivileged=config['level'] == 'none', read_only=config['mode'] == 'container')
+                                         unprivileged=unprivileged, read_only=config['mode'] == 'container')
     except CanNotContain as error:
         print(error)
         return _CAN_NOT_CONTAIN
