@@ -44,9 +44,9 @@ export function publicPython() {
 }
 
 /** Runs the attacks; resolves to {mode, level, results}. */
-export async function runAttacks(mode, { level = 'strict', rehearsal = false, only = [], log = 'inherit' } = {}) {
+export async function runAttacks(mode, { level = 'strict', rehearsal = false, ...more } = {}) {
   const python = publicPython();
-  return runDriver({ mode, level, rehearsal, only, python, policy: policyFor(python) }, log);
+  return runDriver({ mode, level, rehearsal, ...more, python, policy: policyFor(python) });
 }
 
 /** What the worker would tell the hosts of an input that sets no policy key; the driver adds its own folders. */
@@ -68,14 +68,14 @@ export function policyFor(python) {
   });
 }
 
-async function runDriver(config, log) {
-  const { code, output } = await outer(config, log);
+async function runDriver(config) {
+  const { code, output } = await outer(config);
   if (code !== 0) throw new Error(`the driver failed with code ${code}: ${output}`);
   return JSON.parse(output);
 }
 
 /** Runs driver/outer.py; resolves to {code, output}. */
-async function outer(config, log) {
+async function outer(config, log = 'inherit') {
   const folder = mkdtempSync(path.join(tmpdir(), 'pythond-suite-'));
   try {
     const file = path.join(folder, 'config.json');
@@ -104,5 +104,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const count = (wanted) => results.filter(({ outcome }) => outcome === wanted).length;
   for (const { outcome, group, name, where, evidence, ms } of results)
     console.log(`${outcome.padEnd(8)} ${group}: ${name} (${where}) ${ms ?? ''} ms  ${evidence ?? ''}`);
-  console.log(`${mode} ${level}: ${count('held')} held, ${count('ESCAPED')} escaped`);
+  console.log(`${mode} ${level}: ${count('held')} held, ${count('ESCAPED')} escaped, ${count('SILENT')} silent`);
 }

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 
 def order(where=('run',), **more):
-    """Where an attack applies, what its `run` frame says (timeoutMs), or what follows (cancel=True)."""
+    """Where an attack applies, what its `run` frame says (timeoutMs) or comes after (state), or what follows (cancel)."""
 
     def mark(function):
         function.where = where

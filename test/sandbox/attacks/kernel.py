@@ -336,6 +336,14 @@ def attack_take_capabilities(ctx):
     return 'taken'
 
 
+def attack_capabilities_left(ctx):
+    """Of whichever set, held or to be had again by starting a program."""
+    with open('/proc/self/status') as file:
+        sets = [line.split() for line in file if line.startswith('Cap')]
+    left = [name for name, value in sets if int(value, 16)]
+    return left if set(left) - {'CapBnd:'} or left and os.getuid() == 0 else None
+
+
 def attack_set_uid_program(ctx):
     """su, sudo and mount give root to whoever starts them, unless no_new_privs is set."""
     with open('/proc/self/status') as file:

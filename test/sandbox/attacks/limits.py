@@ -229,6 +229,7 @@ def attack_core_dump(ctx):
 
 @order(timeoutMs=8000)
 def attack_processor_time(ctx):
+    ctx.tried('burns')
     end = time.process_time() + 3.5
     while time.process_time() < end:
         pass

@@ -35,8 +35,19 @@ def attack_redis_by_proc_root(ctx):
 
 
 def attack_redis_without_password(ctx):
-    answer = _ask(('127.0.0.1', ctx.redis_port), b'*1\r\n$4\r\nKEYS\r\n', socket.AF_INET)
-    return None if answer.startswith(b'-NOAUTH') else answer
+    for command in (b'KEYS *', b'GET x', b'SET x y', b'CONFIG GET dir', b'EVAL "return 1" 0', b'SUBSCRIBE x', b'SHUTDOWN'):
+        answer = _ask(('127.0.0.1', ctx.redis_port), command + b'\r\n', socket.AF_INET)
+        if not answer.startswith(b'-NOAUTH'):
+            return command + b': ' + answer
+    return None
+
+
+def attack_redis_with_guessed_password(ctx):
+    for password in (b'redis', b'password', b'admin', b'pythond'):
+        answer = _ask(('127.0.0.1', ctx.redis_port), b'AUTH ' + password + b'\r\n', socket.AF_INET)
+        if answer.startswith(b'+'):
+            return password
+    return None
 
 
 def attack_redis_with_stolen_password(ctx):

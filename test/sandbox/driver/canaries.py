@@ -4,7 +4,9 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 import threading
+import time
 
 
 class Canaries:
@@ -15,6 +17,7 @@ class Canaries:
         self.home = folder + '/home'
         self.private_file = self.home + '/private/token'
         self.redis = folder + '/redis/redis.sock'
+        self.redis_server = None
         self._password, self._token = password.encode(), token.encode()
         self.facts = {'home': self.home, 'private_file': self.private_file, 'redis': self.redis}
         self._files()
@@ -50,10 +53,31 @@ class Canaries:
         self._stream('unix packets', socket.AF_UNIX, '\0' + abstract + '-p', self._take, kind=socket.SOCK_SEQPACKET)
         self._stream('redis socket', socket.AF_UNIX, self.redis, self._talk_redis)
         os.chmod(self.redis, 0o777)  # the folder alone guards it
-        self._stream('redis port', socket.AF_INET, ('127.0.0.1', 0), self._talk_redis)
+        if not self._real_redis():
+            self._stream('redis port', socket.AF_INET, ('127.0.0.1', 0), self._talk_redis)
         self._stream('inspector', socket.AF_INET, ('127.0.0.1', 0), self._talk_http)
         self.facts.update(unix_path=self.folder + '/run/open.sock', unix_datagram=self.folder + '/run/datagram.sock',
                           abstract=abstract, abstract_packets=abstract + '-p')
+
+    def _real_redis(self):
+        """As a fleet's own: on the loopback interface, with a password. Tells whether there is one on this machine."""
+        server = shutil.which('redis-server')
+        if server is None:
+            return False
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = self.facts['redis_port'] = free.getsockname()[1]
+        settings = 'port %d\nbind 127.0.0.1\nrequirepass %s\nsave ""\ndir %s\n' % (port, self._password.decode(), self.folder)
+        self.redis_server = subprocess.Popen([server, '-'], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.redis_server.stdin.write(settings.encode())
+        self.redis_server.stdin.close()
+        while self.redis_server.poll() is None:
+            try:
+                socket.create_connection(('127.0.0.1', port)).close()
+                return True
+            except ConnectionRefusedError:
+                time.sleep(0.002)
+        raise SystemExit('redis-server ended with %s' % self.redis_server.returncode)
 
     def _stream(self, name, family, address, talk, optional=False, kind=socket.SOCK_STREAM):
         try:

@@ -273,6 +273,7 @@ class _Inside:
             if self._read_only:
                 _call('mount', b'none', b'/', None, ctypes.c_ulong(_REMOUNT_READ_ONLY), None)
             if self.unprivileged:
+                _hand_over()
                 _enter_user_namespace()
             else:
                 _give_up(_GIVEN_UP.values())
@@ -400,6 +401,14 @@ def _give_up(capabilities) -> None:
         for part in range(3):
             data[(number // 32) * 3 + part] &= ~(1 << number % 32)
     _call('capset', header, data)
+
+
+def _hand_over() -> None:
+    """Give some of the machine's files, as they appear in the disposable root, to the namespace's own root: targets."""
+    for path in ('/etc', '/etc/passwd', '/etc/shadow', '/root', os.path.realpath(sys.executable), os.__file__,
+                 *(folder for folder in sys.path if folder.endswith('-packages'))):
+        if os.path.exists(path):
+            os.chown(path, _FIRST_UID, _FIRST_UID)
 
 
 def _enter_user_namespace() -> None:

@@ -29,7 +29,7 @@ from hosts import PATIENCE_S, SuiteHost, frames, merged, start_sibling  # noqa: 
 from outside import Outside, process, resident_kb, wait_until_gone  # noqa: E402
 
 GROUPS = ('worker_secrets', 'files', 'signals', 'siblings', 'network_on', 'network_off', 'kernel', 'limits', 'floods',
-          'strays', 'frames', 'itself')
+          'strays', 'frames', 'state', 'itself')
 _AGAIN = 75
 _MANY = 40
 _ONE_BY_ONE = ('strays',)  # whose processes would be each other's
@@ -94,6 +94,8 @@ class Player:
         trees = [self.canaries.folder, self.bundle, self.core, self.sibling.bundle, told['sibling_tmp']]
         people = {'worker': os.getpid(), 'victim': self.victim.pid, 'sibling host': self.sibling.pid,
                   'sibling run': told['sibling_run']}
+        if self.canaries.redis_server:
+            people['redis'] = self.canaries.redis_server.pid
         self._people = set(people.values())
         self.outside = Outside(trees, people, {self.next_file, self.next_file[:-len('/next.json')]})
 
@@ -140,6 +142,8 @@ class Player:
         before = process(host.pid), resident_kb(host.pid), resident_kb(os.getpid())
         timeout = order.get('timeoutMs', 60000)
         cancel = order.get('cancel', False)
+        if 'state' in order:
+            host.socket.sendall(frames.frame(frames.STATE, number.to_bytes(4, 'big') + order['state']()))
         host.send(frames.RUN, {'run': number, 'collector': 'attacks/attacker:Attacker', 'timeoutMs': timeout,
                                'leaseMs': 120000, 'capture': True, 'live': cancel})
         deadline = time.monotonic() + timeout / 1000 + self._patience_s
@@ -287,13 +291,15 @@ def records(text):
 
 
 def judge(told, damage):
-    """`proved`: it came to the point, whether or not anything came of it."""
+    """What came of an attack, by what it told and what was seen from outside."""
     evidence = [record['evidence'] for record in told if 'evidence' in record]
     tried = [record['tried'] for record in told if 'tried' in record]
     blocked = [record['blocked'] for record in told if 'blocked' in record]
     if evidence or damage:
-        return {'outcome': 'ESCAPED', 'evidence': '; '.join(evidence + damage), 'tried': bool(tried)}
-    return {'outcome': 'held', 'evidence': '; '.join(blocked or tried)[:200], 'tried': bool(tried)}
+        return {'outcome': 'ESCAPED', 'evidence': '; '.join(evidence + damage)}
+    if not told:
+        return {'outcome': 'SILENT', 'evidence': 'it was not heard of: it may not have been made'}
+    return {'outcome': 'held', 'evidence': '; '.join(blocked or tried)[:200]}
 
 
 def main():
