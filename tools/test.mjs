@@ -1,5 +1,5 @@
 // `npm test`: sets a fresh clone up, then runs every test that fits 25 minutes on 2 cores: TypeScript (unit, contract,
-// integration, e2e) and Python (under every supported interpreter that is present). What had to be skipped is listed
+// integration, e2e, sandbox) and Python (under every supported interpreter that is present). What had to be skipped is listed
 // with its reason. The last line is `N passed, N failed, N skipped`; the exit code is 0 when nothing failed.
 //
 //   npm test -- libs/points       only TypeScript tests whose path contains that
@@ -13,7 +13,7 @@ import { findPythons } from './pythons.mjs';
 import { prepare, root, say } from './setup.mjs';
 
 const isChaos = process.argv.includes('--chaos');
-const PROJECTS = isChaos ? ['chaos', 'e2e'] : ['unit', 'contract', 'integration', 'e2e'];
+const PROJECTS = isChaos ? ['chaos', 'e2e'] : ['unit', 'contract', 'integration', 'e2e', 'sandbox'];
 /** Those of `npm test` that chaos repeats. */
 const KILLS = 'test/e2e/kills';
 const PYTHONS_AT_ONCE = 3;

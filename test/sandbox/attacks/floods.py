@@ -15,7 +15,7 @@ POLICY = {'limits': {'processes': 64, 'openFiles': 256, 'fileBytes': 4 * _MIB, '
 WHERE = ('run',)
 
 
-@order(timeoutMs=2500)
+@order(timeoutMs=1000)
 def attack_standard_output(ctx):
     ctx.tried('prints for ever')
     block = b'x' * 65536
@@ -23,7 +23,7 @@ def attack_standard_output(ctx):
         os.write(1, block)
 
 
-@order(timeoutMs=2500)
+@order(timeoutMs=1000)
 def attack_standard_error(ctx):
     ctx.tried('complains for ever')
     block = b'x' * 65536
@@ -31,14 +31,14 @@ def attack_standard_error(ctx):
         os.write(2, block)
 
 
-@order(timeoutMs=2500)
+@order(timeoutMs=1000)
 def attack_lines(ctx):
     ctx.tried('prints short lines for ever')
     while True:
         sys.stdout.write('\n' * 500)
 
 
-@order(timeoutMs=2500)
+@order(timeoutMs=1000)
 def attack_output_of_many_processes(ctx):
     ctx.tried('eight processes print')
     for _ in range(8):
@@ -83,7 +83,7 @@ def attack_last_errors(ctx):
         collector.set_lasterror('x', 'y' * 10000)
 
 
-@order(timeoutMs=2500, bomb=True)
+@order(timeoutMs=1000, bomb=True)
 def attack_fork_bomb(ctx):
     ctx.tried('forks for ever')
     while True:
@@ -93,13 +93,13 @@ def attack_fork_bomb(ctx):
             pass
 
 
-@order(timeoutMs=2500, bomb=True)
+@order(timeoutMs=1000, bomb=True)
 def attack_fork_bomb_in_shell(ctx):
     ctx.tried('the shell forks for ever')
     os.execv('/bin/bash', ['bash', '-c', 'b() { b | b & }; b; while :; do :; done'])
 
 
-@order(timeoutMs=2500, bomb=True)
+@order(timeoutMs=1000, bomb=True)
 def attack_fork_and_run_away(ctx):
     """Each process makes a successor and ends, so that no list of them is ever true."""
     ctx.tried('a chain of processes')

@@ -12,13 +12,13 @@ from _order import order
 WHERE = ('run',)
 
 
-@order(timeoutMs=1500)
+@order(timeoutMs=700)
 def attack_stop_itself(ctx):
     ctx.tried('stops')
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-@order(timeoutMs=1500)
+@order(timeoutMs=700)
 def attack_stop_its_group(ctx):
     ctx.tried('stops its group')
     os.killpg(0, signal.SIGSTOP)
@@ -55,6 +55,7 @@ def attack_crash(ctx):
     ctypes.string_at(1)
 
 
+@order(timeoutMs=1000)
 def attack_overflow_the_stack(ctx):
     ctx.tried('recurses')
     sys.setrecursionlimit(10 ** 8)
@@ -97,7 +98,7 @@ def attack_trap_its_own_clean_up(ctx):
     sys.exit = lambda *_: None
 
 
-@order(timeoutMs=2500)
+@order(timeoutMs=1000)
 def attack_never_return_from_clean_up(ctx):
     import atexit
     import time

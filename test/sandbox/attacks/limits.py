@@ -242,7 +242,7 @@ def attack_processor_time_ignoring_the_warning(ctx):
     return attack_processor_time(ctx)
 
 
-@order(timeoutMs=1500)
+@order(timeoutMs=700)
 def attack_wall_clock(ctx):
     for number in range(1, 32):
         try:
@@ -255,7 +255,7 @@ def attack_wall_clock(ctx):
         time.sleep(60)
 
 
-@order(timeoutMs=1500)
+@order(timeoutMs=700)
 def attack_wall_clock_with_children(ctx):
     ctx.tried('children that wait for ever')
     for _ in range(5):
@@ -263,7 +263,7 @@ def attack_wall_clock_with_children(ctx):
     time.sleep(600)
 
 
-@order(timeoutMs=1500)
+@order(timeoutMs=700)
 def attack_wall_clock_in_c(ctx):
     """A call that never comes back to Python."""
     ctx.tried('sleeps in C')
@@ -272,7 +272,7 @@ def attack_wall_clock_in_c(ctx):
         libc.sleep(60)
 
 
-@order(timeoutMs=1500)
+@order(timeoutMs=700)
 def attack_lock_the_interpreter(ctx):
     ctx.tried('spins with the interpreter locked')
     import re

@@ -175,7 +175,7 @@ def attack_child_that_shares_memory(ctx):
     libc.clone(pause, top, 0x100 | 17, None)
 
 
-@order(where=('run',), timeoutMs=1500)
+@order(where=('run',), timeoutMs=700)
 def attack_time_out_with_children(ctx):
     _forever(ctx, os.setsid)
     _forever(ctx, _ignore_all)

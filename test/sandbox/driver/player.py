@@ -111,6 +111,14 @@ class Player:
     # -- one attack
 
     def make(self, group, name, where, order, more):
+        """Its result; more time for what was ended before it said anything, on a machine that is busy."""
+        result = self._make(group, name, where, order, more)
+        for factor in (5, 50):
+            if result['outcome'] == 'SILENT' and 'timeoutMs' in order:
+                result = self._make(group, name, where, dict(order, timeoutMs=factor * order['timeoutMs']), more)
+        return result
+
+    def _make(self, group, name, where, order, more):
         what = title(group, name, where)
         self.say({'begin': what})
         self._number += 1
@@ -230,12 +238,8 @@ class Player:
 
     def _look_around(self, group):
         expected = {1, *self._people, *(host.pid for host in self._hosts.values())}
-        left, took = wait_until_gone(expected)
-        damage = []
-        if left:
-            damage.append('left behind: %s' % left)
-        elif took > 2:
-            damage.append('the last process went after %.1f s' % took)
+        left = wait_until_gone(expected)
+        damage = ['left behind: %s' % left] if left else []
         damage += self.outside.differences()
         quiet = self.canaries.reached if group == 'network_off' else [
             name for name in self.canaries.reached if name.startswith(('unix', 'redis socket', 'inspector data')) or
@@ -299,7 +303,7 @@ def judge(told, damage):
         return {'outcome': 'ESCAPED', 'evidence': '; '.join(evidence + damage)}
     if not told:
         return {'outcome': 'SILENT', 'evidence': 'it was not heard of: it may not have been made'}
-    return {'outcome': 'held', 'evidence': '; '.join(blocked or tried)[:200]}
+    return {'outcome': 'held', 'evidence': '; '.join(blocked or tried)[:200], 'refused': bool(blocked)}
 
 
 def main():

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { MODES, type Mode, runAttacks, whyNot } from './drive.mjs';
+import { attackNames, CLASSES } from './table.mjs';
+
+/** Reached only when something is broken: the machine may be ten times slower than any that we have. */
+const timeout = 1_800_000;
+const reason = await whyNot();
+const modes = Object.entries(MODES) as [Mode, string][];
+const names = [...attackNames()].flatMap(([group, all]) => all.map((name) => `${group}: ${name}`));
+
+describe('attacks in a run and at import', { timeout }, () => {
+  it.concurrent.for(modes)('are all held: %s (%s)', async ([mode], { skip, expect }) => {
+    skip(reason !== null, reason ?? '');
+    const { results } = await runAttacks(mode);
+    expect(results.filter(({ outcome }) => outcome !== 'held')).toEqual([]);
+    const made = new Set(results.map(({ group, name }) => `${group.replaceAll(' ', '_')}: ${name}`));
+    expect([...made].sort()).toEqual([...names].sort());
+  });
+
+  /** Else they prove nothing. What the host does at either level is left out; its own tests say that it could fail. */
+  it.concurrent('succeed for the most part where nothing confines them', async ({ skip, expect }) => {
+    skip(reason !== null, reason ?? '');
+    const only = Object.entries(CLASSES).flatMap(([group, { host }]) => (host ? [] : [`${group}.`]));
+    const { results } = await runAttacks('root', { level: 'none', only, where: ['run'] });
+    const escaped = results.filter(({ outcome }) => outcome === 'ESCAPED');
+    expect(results.length).toBeGreaterThan(300);
+    expect(escaped.length / results.length).toBeGreaterThan(0.6);
+  });
+});
+
+it('are a hundred at least, each class with a title', () => {
+  expect(names.length).toBeGreaterThanOrEqual(100);
+  expect([...attackNames().keys()].sort()).toEqual(Object.keys(CLASSES).sort());
+});
