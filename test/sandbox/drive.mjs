@@ -53,7 +53,10 @@ export async function runAttacks(mode, { level = 'strict', rehearsal = false, ..
 export function policyFor(python) {
   const asked = spawnSync(
     python,
-    ['-c', 'import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.path[1:]]))'],
+    [
+      '-c',
+      'import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.path[1:]]))',
+    ],
     { encoding: 'utf8' },
   );
   const [executable, prefix, basePrefix, folders] = JSON.parse(asked.stdout);
@@ -104,5 +107,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const count = (wanted) => results.filter(({ outcome }) => outcome === wanted).length;
   for (const { outcome, group, name, where, evidence, ms } of results)
     console.log(`${outcome.padEnd(8)} ${group}: ${name} (${where}) ${ms ?? ''} ms  ${evidence ?? ''}`);
-  console.log(`${mode} ${level}: ${count('held')} held, ${count('ESCAPED')} escaped, ${count('SILENT')} silent`);
+  console.log(
+    `${mode} ${level}: ${count('held')} held, ${count('ESCAPED')} escaped, ${count('SILENT')} silent`,
+  );
 }

@@ -11,17 +11,37 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 export const DOCUMENT = path.join(here, '..', '..', 'docs', 'security.md');
 const BEGIN = '<!-- escape table -->';
 const END = '<!-- /escape table -->';
-const COLUMNS = { root: 'root', 'root-keeping-uid': 'root, uid 0 kept', user: 'plain user', container: 'container-like' };
+const COLUMNS = {
+  root: 'root',
+  'root-keeping-uid': 'root, uid 0 kept',
+  user: 'plain user',
+  container: 'container-like',
+};
 
 /** What each file of attacks aims at. `host`: held by the host at either level, not by the layers of the sandbox. */
 export const CLASSES = {
-  worker_secrets: { title: "the worker's secrets", text: 'environ, mem, maps, fd, ptrace, vm_readv, pidfd_getfd' },
-  files: { title: 'files outside', text: 'reads, writes, deletes, links, modes, owners, times, attributes, devices' },
+  worker_secrets: {
+    title: "the worker's secrets",
+    text: 'environ, mem, maps, fd, ptrace, vm_readv, pidfd_getfd',
+  },
+  files: {
+    title: 'files outside',
+    text: 'reads, writes, deletes, links, modes, owners, times, attributes, devices',
+  },
   signals: { title: 'signals', text: 'to worker, host, sibling, groups, everybody' },
   siblings: { title: 'siblings', text: 'memory, temporary files, shared memory, bundle of another input' },
-  network_on: { title: 'sockets by default', text: 'Redis, inspector, unix sockets, listening, raw, netlink' },
-  network_off: { title: 'sockets with `network = false`', text: 'TCP, UDP, fast open, raw, packet, netlink, vsock' },
-  kernel: { title: 'the kernel', text: 'mounts, namespaces, bpf, keys, io_uring, memfd, System V, kexec, modules' },
+  network_on: {
+    title: 'sockets by default',
+    text: 'Redis, inspector, unix sockets, listening, raw, netlink',
+  },
+  network_off: {
+    title: 'sockets with `network = false`',
+    text: 'TCP, UDP, fast open, raw, packet, netlink, vsock',
+  },
+  kernel: {
+    title: 'the kernel',
+    text: 'mounts, namespaces, bpf, keys, io_uring, memfd, System V, kexec, modules',
+  },
   limits: { title: 'limits', text: "rlimits, priorities, schedulers, memory, files, time, others' limits" },
   floods: { title: 'floods', text: 'output, frames, reports, forks, threads, files', host: true },
   strays: { title: 'strays', text: 'sessions, daemons, double forks, threads, programs', host: true },
@@ -33,7 +53,9 @@ export const CLASSES = {
 /** group -> names, in the order of the files; a name is that of its function. */
 export function attackNames() {
   const folder = path.join(here, 'attacks');
-  const files = readdirSync(folder).filter((name) => /^[a-z]\w*\.py$/.test(name) && !/^(attacker|importer)\./.test(name));
+  const files = readdirSync(folder).filter(
+    (name) => /^[a-z]\w*\.py$/.test(name) && !/^(attacker|importer)\./.test(name),
+  );
   const named = files.map((file) => {
     const text = readFileSync(path.join(folder, file), 'utf8');
     const names = [...text.matchAll(/^def attack_(\w+)\(/gm)].map(([, name]) => name.replaceAll('_', ' '));
@@ -48,9 +70,14 @@ export function tableOf(document) {
   return new Map(
     Object.entries(CLASSES).map(([group, { title }]) => {
       const row = text.split('\n').find((line) => line.startsWith(`| ${title}:`)) ?? '';
-      const list = text.slice(Math.max(0, text.indexOf(`\n- **${title}**`))).split(/\n(?=- \*\*|\n)/)[0] ?? '';
-      const names = [...list.replaceAll(/\s+/g, ' ').matchAll(/\*[^*]+\*: ([^;.]+)[;.]/g)].flatMap(([, all]) => all.split(', '));
-      const counts = row.split('|').slice(2, -1).map((cell) => cell.trim());
+      const list = text.slice(text.indexOf(`- **${title}**`)).split(/\n(?=- \*\*|\n)/)[0];
+      const names = [...list.replaceAll(/\s+/g, ' ').matchAll(/\*[^*]+\*: ([^;.]+)[;.]/g)].flatMap(
+        ([, all]) => all.split(', '),
+      );
+      const counts = row
+        .split('|')
+        .slice(2, -1)
+        .map((cell) => cell.trim());
       return [group, { names, counts }];
     }),
   );
@@ -81,7 +108,9 @@ const KINDS = {
 };
 
 function kindOf(group, name, unconfined) {
-  const made = unconfined.filter((result) => result.group === group.replaceAll('_', ' ') && result.name === name);
+  const made = unconfined.filter(
+    (result) => result.group === group.replaceAll('_', ' ') && result.name === name,
+  );
   if (made.some(({ outcome }) => outcome === 'ESCAPED')) return 'shown';
   return made.some(({ refused }) => refused) ? 'kernel' : 'either';
 }
@@ -117,7 +146,9 @@ async function write() {
   const modes = Object.keys(MODES);
   const measured = await Promise.all(modes.map((mode) => runAttacks(mode)));
   const confined = Object.fromEntries(modes.map((mode, index) => [mode, measured[index].results]));
-  const failed = Object.values(confined).flat().filter(({ outcome }) => outcome !== 'held');
+  const failed = Object.values(confined)
+    .flat()
+    .filter(({ outcome }) => outcome !== 'held');
   if (failed.length > 0) throw new Error(`not all were held: ${JSON.stringify(failed, null, 1)}`);
   const { results: unconfined } = await runAttacks('root', { level: 'none' });
   const document = readFileSync(DOCUMENT, 'utf8');
