@@ -1,4 +1,7 @@
-"""What honest collectors do, each as the body of a run(): under the sandbox's default policy all of it must work."""
+"""What honest collectors do, each as the body of a run(): under the sandbox's default policy all of it must work.
+
+{port}, {dns}, {tls} and {redis} stand for servers of services.py.
+"""
 
 ALL_KINDS = {
     'program': 'import subprocess\nassert subprocess.check_output(["echo", "x"]) == b"x\\n"',
@@ -45,6 +48,14 @@ ALL_KINDS = {
             link.bind((0, 0))
             link.sendto(b"\\x14\\0\\0\\0\\x16\\0\\x01\\x03\\x01\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0", (0, 0))
             assert len(link.recv(65536)) > 20
+    ''',
+    'dns': '''
+        import socket
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
+            resolver.settimeout(10)
+            resolver.connect(("127.0.0.1", {dns}))
+            resolver.send(b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\2db\\4test\\0\\0\\1\\0\\1")
+            assert resolver.recv(512)[-4:] == bytes([10, 1, 2, 3])
     ''',
     'names': 'import socket\nassert socket.getaddrinfo("localhost", 80)\nassert socket.gethostname()',
     'tcp': '''
@@ -204,6 +215,14 @@ ALL_KINDS = {
 }
 
 IF_THERE = {  # programs and libraries that not every machine has
+    'sar': ('sar', 'import subprocess\nassert subprocess.check_output(["sar", "-u", "1", "1"])'),
+    'iostat': ('iostat', 'import subprocess\nassert subprocess.check_output(["iostat", "-x"])'),
+    'mpstat': ('mpstat', 'import subprocess\nassert subprocess.check_output(["mpstat"])'),
+    'netstat': ('netstat', 'import subprocess\nassert b"Proto" in subprocess.check_output(["netstat", "-tan"])'),
+    'lsof': ('lsof', 'import os, subprocess\nassert subprocess.check_output(["lsof", "-p", str(os.getpid())])'),
+    'lsblk': ('lsblk', 'import subprocess\nsubprocess.check_call(["lsblk"])'),
+    'uptime': ('uptime', 'import subprocess\nassert b"load" in subprocess.check_output(["uptime"])'),
+    'du': ('du', 'import subprocess\nsubprocess.check_call(["du", "-s", "."])'),
     'ping': ('ping', 'import subprocess\nsubprocess.check_call(["ping", "-c", "1", "-W", "5", "127.0.0.1"])'),
     'ip': ('ip', 'import subprocess\nassert b"lo" in subprocess.check_output(["ip", "addr"])'),
     'ps': ('ps', 'import subprocess\nassert b"PID" in subprocess.check_output(["ps", "aux"])'),
@@ -216,6 +235,27 @@ IF_THERE = {  # programs and libraries that not every machine has
     'tar': ('tar', 'import subprocess\nopen("a", "w").close()\nsubprocess.check_call("tar cf x.tar a && tar xf x.tar", shell=True)'),
     'node': ('node', 'import subprocess\nassert subprocess.check_output(["node", "-e", "console.log(1)"]) == b"1\\n"'),
     'java': ('java', 'import subprocess\nsubprocess.check_call(["java", "-version"])'),
+}
+IF_SERVED = {  # services that not every machine can have
+    'tls_with_a_certificate_of_its_own': ('tls', '''
+        import os, ssl, urllib.request
+        trusted = ssl.create_default_context(cafile=os.path.join(os.path.dirname(__file__), "ca.pem"))
+        assert urllib.request.urlopen("https://localhost:{tls}/", timeout=10, context=trusted).status == 200
+        try: urllib.request.urlopen("https://localhost:{tls}/", timeout=10)
+        except urllib.error.URLError as error: assert isinstance(error.reason, ssl.SSLError), error
+        else: raise AssertionError("a certificate that nobody knows was trusted")
+    '''),
+    'client_of_a_database': ('redis', '''
+        import socket
+        with socket.create_connection(("127.0.0.1", {redis}), 10) as connection, connection.makefile("rwb") as stream:
+            def ask(*words):
+                stream.write(b"*%d\\r\\n" % len(words) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(word), word) for word in words))
+                stream.flush()
+                head = stream.readline()
+                return stream.read(int(head[1:]) + 2) if head[:1] == b"$" else head
+            assert ask(b"AUTH", b"for-the-collector") == b"+OK\\r\\n"
+            assert b"used_memory:" in ask(b"INFO", b"memory")
+    '''),
 }
 LIBRARIES = {
     'psutil': '''

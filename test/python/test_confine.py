@@ -4,15 +4,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
-import threading
 import unittest
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import venv
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import HostTestCase, probed, strict_policy  # noqa: E402
-from honest import ALL_KINDS, IF_THERE, LIBRARIES  # noqa: E402
+from harness import REPOSITORY, HostTestCase, probed, strict_policy  # noqa: E402
+from honest import ALL_KINDS, IF_SERVED, IF_THERE, LIBRARIES  # noqa: E402
+from services import Services  # noqa: E402
 
 HEAD = '''
 import os
@@ -87,27 +88,30 @@ class PlainUserTest(ConfineTestCase):
         return strict_policy(**{'uid': None, **more})
 
 
-class _Server(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_args) -> None:
-        pass
+class CountTest(unittest.TestCase):
+    def test_the_documentation_says_how_many_there_are(self) -> None:
+        with open(os.path.join(REPOSITORY, 'docs', 'security.md'), encoding='utf-8') as file:
+            text = ' '.join(file.read().split())
+        more = len(IF_THERE) + len(IF_SERVED) + len(LIBRARIES)
+        self.assertGreaterEqual(len(ALL_KINDS), 40)
+        self.assertIn('{} honest things, and {} more'.format(len(ALL_KINDS), more), text)
 
 
 class Honest:
     def test_everything_honest_works(self) -> None:
-        server = HTTPServer(('127.0.0.1', 0), _Server)
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        services = Services(self.outer)
+        self.addCleanup(services.close)
         bodies = dict(ALL_KINDS)
         bodies.update((name, body) for name, (program, body) in IF_THERE.items() if shutil.which(program, path='/usr/bin:/bin:/usr/sbin'))
         bodies.update((name, body) for name, body in LIBRARIES.items() if importlib.util.find_spec(name))
+        bodies.update((name, body) for name, (service, body) in IF_SERVED.items() if service in services.ports)
         for name, body in bodies.items():
-            body = textwrap.dedent(body).replace('{port}', str(server.server_port)).strip()
+            body = textwrap.dedent(body).strip()
+            for service, port in services.ports.items():
+                body = body.replace('{%s}' % service, str(port))
             self.write('python.d/D/{}.py'.format('c_' + name), HEAD + textwrap.indent(body, ' ' * 8) + '\n')
+        if 'tls' in services.ports:
+            shutil.copy(os.path.join(self.outer, 'ca.pem'), os.path.join(self.home, 'python.d/D/ca.pem'))
         self.write('python.d/D/data.txt', 'data')
         self.write('python.d/D/beside.py', 'VALUE = 7')
         host = self.start({}, listed=['python.d/D/c_{}.py'.format(name) for name in bodies],
@@ -119,6 +123,41 @@ class Honest:
                 self.assertIsNone(result.error, result.error and result.error['traceback'] + result.ended['stderr'])
                 if name != 'shared_block':  # which leaves multiprocessing's resource tracker
                     self.assertEqual(result.ended['strays'], 0)
+
+
+    def test_a_virtual_environment_is_a_cmd(self) -> None:
+        folder = os.path.join(self.outer, 'venv')
+        venv.create(folder, symlinks=True)
+        os.chmod(folder, 0o755)
+        python = os.path.join(folder, 'bin', 'python')
+        packages = ask(python, 'import sysconfig; print(sysconfig.get_path("purelib"))')
+        put(os.path.join(packages, 'only_there.py'), 'VALUE = 7')
+        result = self.start_one('import only_there, sys\nassert only_there.VALUE == 7 and sys.prefix == {!r}'.format(folder),
+                                executable=python, prefix=self.prefix, **self.setup_of()).run('D/one:One')
+        self.assertIsNone(result.error, result.error and result.error['traceback'])
+
+    def test_imports_as_from_a_shell(self) -> None:
+        """User site, a .pth file in it, PYTHONPATH."""
+        where = {'PYTHONUSERBASE': os.path.join(self.outer, 'user'), 'PYTHONPATH': os.path.join(self.outer, 'path')}
+        user = ask(sys.executable, 'import site; print(site.getusersitepackages())', where)
+        put(os.path.join(self.outer, 'path', 'of_path.py'), 'VALUE = 1')
+        put(os.path.join(user, 'of_user.py'), 'VALUE = 2')
+        put(os.path.join(user, 'more.pth'), os.path.join(self.outer, 'more'))
+        put(os.path.join(self.outer, 'more', 'of_pth.py'), 'VALUE = 3')
+        body = 'import of_path, of_pth, of_user\nassert (of_path.VALUE, of_user.VALUE, of_pth.VALUE) == (1, 2, 3)'
+        result = self.start_one(body, prefix=self.prefix, env={'PATH': '/usr/bin:/bin', **where},
+                                **self.setup_of()).run('D/one:One')
+        self.assertIsNone(result.error, result.error and result.error['traceback'])
+
+
+def ask(python: str, code: str, env: dict | None = None) -> str:
+    return subprocess.check_output([python, '-c', code], env=env, universal_newlines=True).strip()
+
+
+def put(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'w') as file:
+        file.write(text)
 
 
 class HonestWithOwnUidTest(Honest, OwnUidTest):

@@ -1,7 +1,7 @@
 """A root file system that is thrown away, in namespaces and bounds of its own: the only place where attacks are made.
 
-Without it, an attack that succeeds reaches the machine: a bind mount of /etc onto a run's temporary folder once had the
-host's clean-up empty the machine's own /etc. So nothing of the machine that can be written may be reachable at all:
+Without it, an attack that succeeds reaches the machine: with a bind mount of /etc onto a run's temporary folder, the
+host's clean-up would empty the machine's own /etc. So nothing of the machine that can be written may be reachable at all:
 
     launcher, real root      makes the bounds (cgroup), starts what is below, checks it from outside, says "go"
       the door               in the new namespaces, outside of the new process numbers; only waits
