@@ -12,6 +12,8 @@ import { caseCollision } from './walk-problems.ts';
 export interface BundleRequest {
   /** The folder that holds `python.d`. */
   readonly home: string;
+  /** Homes that come before it (of git repos, say): for each entry the first one that has it counts. */
+  readonly overlays?: readonly string[];
   /** As written in the block: relative to `python.d`, or absolute; folders or single `.py` files. */
   readonly dirs: readonly string[];
   /** Further files and folders, relative to the home, or absolute. */
@@ -57,12 +59,14 @@ export async function collectBundle(request: BundleRequest): Promise<CollectedBu
   };
 }
 
-async function findRoots({ home, dirs, files }: BundleRequest) {
+/** Every entry of `dirs` and `files`: where it is, or why there is nothing. */
+export async function findRoots({ home, overlays = [], dirs, files }: BundleRequest) {
   const roots: Root[] = [];
   const problems: BundleProblem[] = [];
+  const homes = [...overlays, home];
   const looked = [
-    ...dirs.map((entry) => findDir(home, entry)),
-    ...files.map((entry) => findFile(home, entry)),
+    ...dirs.map((entry) => findDir(homes, entry)),
+    ...files.map((entry) => findFile(homes, entry)),
   ];
   for (const found of await Promise.all(looked)) {
     if ('level' in found) problems.push(found);

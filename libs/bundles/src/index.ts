@@ -11,4 +11,6 @@ export { type CacheBounds, defaultCacheBounds, type Evicted } from './eviction.t
 export { type BundleLimits, defaultBundleLimits } from './limits.ts';
 export { type PackedBundle, packBundle } from './pack-bundle.ts';
 export type { BundleProblem, BundleProblemCode } from './problem.ts';
+export { isSkipped } from './skipped.ts';
+export { type BundleStamp, FRESH_MS, stampBundle } from './stamp-bundle.ts';
 export type { BundleStore } from './store.ts';

@@ -26,56 +26,63 @@ export function isWithin(path: string, folder: string): boolean {
 }
 
 /**
- * Finds an entry of `dirs`: relative to `python.d` of the home; absolute as it is when it exists (PYTHOND.md
- * fact 4), else below `python.d` as the original takes it; a single `.py` file stands for its folder (fact 9).
+ * Finds an entry of `dirs`: relative to the first `python.d` of the homes that has it; absolute as it is when it exists
+ * (PYTHOND.md fact 4), else below `python.d` as the original takes it; a single `.py` file stands for its folder (fact 9).
  */
-export async function findDir(home: string, written: string): Promise<Root | BundleProblem> {
+export async function findDir(homes: readonly string[], written: string): Promise<Root | BundleProblem> {
   const entry = withoutSlash(written);
-  const pythonD = join(resolve(home), 'python.d');
-  const below = join(pythonD, entry);
-  if (!isAbsolute(entry) && !isWithin(below, pythonD)) return problem.outsideHome('dirs', entry, below);
-  const candidates = isAbsolute(entry) ? [normalize(entry)] : [];
-  if (isWithin(below, pythonD)) candidates.push(below);
+  const pythonDs = homes.map((home) => join(resolve(home), 'python.d'));
+  const below = pythonDs.map((pythonD) => join(pythonD, entry));
+  const within = below.filter((path, index) => isWithin(path, pythonDs[index] ?? path));
+  if (!isAbsolute(entry) && within.length === 0) {
+    return problem.outsideHome('dirs', entry, below.at(-1) ?? entry);
+  }
+  const candidates = isAbsolute(entry) ? [normalize(entry), ...within] : within;
   const found = await firstExisting(candidates);
   if (found === null) return problem.missing('dirs', entry, candidates);
   if ('level' in found) return found;
   if (REFUSED.test(found.real)) return problem.refusedRoot('dirs', entry, found.real);
   const placed = { kind: 'dirs', entry } as const;
   if (found.type === 'folder')
-    return { ...placed, real: found.real, at: dirAt(pythonD, found.path), only: null };
+    return { ...placed, real: found.real, at: dirAt(pythonDs, found.path), only: null };
   if (found.type === 'other') return problem.notAFolder('dirs', entry, found.path);
   if (!/\.py$/i.test(entry)) return problem.notAModule(entry, found.path);
   const folder = dirname(found.path);
-  return { ...placed, real: await realpath(folder), at: dirAt(pythonD, folder), only: basename(found.path) };
+  return { ...placed, real: await realpath(folder), at: dirAt(pythonDs, folder), only: basename(found.path) };
 }
 
-/** Finds an entry of `files`: a file or folder, relative to the home, or absolute. */
-export async function findFile(home: string, written: string): Promise<Root | BundleProblem> {
+/** Finds an entry of `files`: a file or folder, relative to the first of the homes that has it, or absolute. */
+export async function findFile(homes: readonly string[], written: string): Promise<Root | BundleProblem> {
   const entry = withoutSlash(written);
-  const base = resolve(home);
-  const path = resolve(base, entry);
-  const inHome = isWithin(path, base);
-  if (!isAbsolute(entry) && !inHome) return problem.outsideHome('files', entry, path);
-  const found = await firstExisting([path]);
-  if (found === null) return problem.missing('files', entry, [path]);
+  const bases = homes.map((home) => resolve(home));
+  const within = bases.filter((base) => isWithin(resolve(base, entry), base));
+  if (!isAbsolute(entry) && within.length === 0) {
+    return problem.outsideHome('files', entry, resolve(bases.at(-1) ?? '/', entry));
+  }
+  const candidates = isAbsolute(entry) ? [normalize(entry)] : within.map((base) => resolve(base, entry));
+  const found = await firstExisting(candidates);
+  if (found === null) return problem.missing('files', entry, candidates);
   if ('level' in found) return found;
-  if (REFUSED.test(found.real) || path === base) return problem.refusedRoot('files', entry, found.real);
+  const { path, real } = found;
+  if (REFUSED.test(real) || bases.includes(path)) return problem.refusedRoot('files', entry, real);
   if (found.type === 'other') return problem.notAFolder('files', entry, path);
-  return { kind: 'files', entry, real: found.real, at: fileAt(base, path, inHome), only: null };
+  return { kind: 'files', entry, real, at: fileAt(bases, path), only: null };
 }
 
 /** A folder of the home that is itself called `abs` keeps out of the way of the absolute ones. */
-function fileAt(home: string, path: string, inHome: boolean): string {
-  const below = relative(home, path);
-  return inHome && !isWithin(below, 'abs') ? `files/${below}` : `files/abs${path}`;
+function fileAt(homes: readonly string[], path: string): string {
+  const home = homes.find((one) => isWithin(path, one));
+  const below = home === undefined ? '' : relative(home, path);
+  return home !== undefined && !isWithin(below, 'abs') ? `files/${below}` : `files/abs${path}`;
 }
 
 function withoutSlash(entry: string): string {
   return entry.replace(/(?<=.)\/+$/, '');
 }
 
-function dirAt(pythonD: string, path: string): string {
-  return isWithin(path, pythonD) ? join('python.d', relative(pythonD, path)) : `abs${path}`;
+function dirAt(pythonDs: readonly string[], path: string): string {
+  const pythonD = pythonDs.find((one) => isWithin(path, one));
+  return pythonD !== undefined ? join('python.d', relative(pythonD, path)) : `abs${path}`;
 }
 
 interface Found {

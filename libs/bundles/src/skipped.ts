@@ -1,6 +1,9 @@
 const FOLDERS = new Set(['__pycache__', '.git', '.hg', '.svn']);
-/** What editors leave beside the file they have open: vim, emacs, and the backups of both. */
-const EDITORS = /\.sw[opx]$|~$|^\.#|^#.*#$/;
+/**
+ * What editors leave beside the file they have open, or write before they rename it: vim (`4913` is its probe), emacs,
+ * and the backups of both; GNOME's and JetBrains' editors.
+ */
+const EDITORS = /\.sw[opx]$|~$|^\.#|^#.*#$|^4913$|^\.goutputstream-|___jb_(?:tmp|old)___$/;
 
 /**
  * What is never packed. Names that begin with two dots are a Kubernetes volume's own bookkeeping: each file of a

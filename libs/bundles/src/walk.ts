@@ -15,7 +15,11 @@ import * as found from './walk-problems.ts';
 export interface FoundFile {
   readonly real: string;
   readonly path: string;
+  readonly stats: FileStats;
 }
+
+/** What tells that a file may have changed, and when it last did. */
+export type FileStats = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ctimeNs' | 'ino' | 'dev' | 'mode'>;
 
 export interface Walked {
   /** By path in the bundle. */
@@ -148,7 +152,7 @@ class Walker {
       return;
     }
     if (this.#count(place, Number(stats.size))) {
-      this.#files.set(place.path, { real: place.real, path: place.path });
+      this.#files.set(place.path, { real: place.real, path: place.path, stats });
     }
   }
 

@@ -8,6 +8,7 @@ export {
   environmentAllowList,
   expandEnvs,
 } from './expand-envs.ts';
+export { type GitRepo, type GitRepos, readGitRepos } from './git-repos.ts';
 export {
   type ConfigProblem,
   formatInputProblem,
@@ -16,7 +17,13 @@ export {
   type ProblemLevel,
   type ValueProblem,
 } from './problem.ts';
-export { type Inputs, type ReadInputsOptions, readInputs } from './read-inputs.ts';
+export {
+  type ConfD,
+  type Inputs,
+  type ReadInputsOptions,
+  type RememberedInput,
+  readInputs,
+} from './read-inputs.ts';
 export {
   type ReadSettingsOptions,
   readSettings,

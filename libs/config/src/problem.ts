@@ -26,7 +26,8 @@ export type ProblemCode =
   | 'unset-variable'
   | 'enc-unsupported'
   | 'secret'
-  | 'same-name';
+  | 'same-name'
+  | 'git-repos';
 
 /** Something wrong with one value, wherever it stands. No message ever holds a resolved secret. */
 export interface ValueProblem {

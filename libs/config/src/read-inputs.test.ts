@@ -1,7 +1,8 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { block, makeHome, readConf, readHome, removeHomes } from './home.test-kit.ts';
+import { block, type Files, makeHome, readConf, readHome, removeHomes } from './home.test-kit.ts';
+import { readInputs } from './read-inputs.ts';
 
 afterEach(removeHomes);
 
@@ -252,5 +253,63 @@ describe('a home', () => {
     const home = await makeHome({ 'conf.d/pythond.conf/web.conf': block() });
     await mkdir(join(home, 'conf.d/empty.conf'));
     expect(await readHome(home)).toMatchObject({ inputs: [{ key: 'web' }], problems: [] });
+  });
+});
+
+describe('inputs that are known from before', () => {
+  const known = (name: string, file: string, key = name) => ({ key, name, file });
+  const remembered = [
+    known('a', 'conf.d/a.conf'),
+    known('b', 'conf.d/b.conf'),
+    known('c', 'conf.d/sub/c.conf'),
+  ];
+  const read = async (files: Files) => readInputs({ home: await makeHome(files), env: {}, remembered });
+
+  it('are not unread when their files are gone, or ask for something else', async () => {
+    const { unread } = await read({ 'conf.d/a.conf': block('', 'other'), 'conf.d/b.conf': '' });
+    expect(unread).toEqual([]);
+  });
+
+  it('are unread when their file is broken, and nothing else is', async () => {
+    const { unread, inputs } = await read({
+      'conf.d/a.conf': `${block('', 'a')}\nx = [`,
+      'conf.d/b.conf': block('', 'b'),
+    });
+    expect(unread).toEqual(['a']);
+    expect(inputs.map(({ key }) => key)).toEqual(['b']);
+  });
+
+  it('are unread when their block has an error, or lost its name', async () => {
+    const { unread } = await read({
+      'conf.d/a.conf': block('interval = "never"', 'a'),
+      'conf.d/b.conf': '[[inputs.pythond]]\ndirs = ["x"]\n',
+    });
+    expect(unread).toEqual(['a', 'b']);
+  });
+
+  it('are all unread when the whole folder is away', async () => {
+    const { unread } = await read({});
+    expect(unread).toEqual(['a', 'b', 'c']);
+  });
+
+  it('go on holding their names: another input of that name keeps its key', async () => {
+    const twins = [known('web', 'conf.d/a.conf', 'web@a'), known('web', 'conf.d/b.conf', 'web@b')];
+    const home = await makeHome({ 'conf.d/a.conf': 'pythond = [', 'conf.d/b.conf': block('', 'web') });
+    const { inputs, unread } = await readInputs({ home, env: {}, remembered: twins });
+    expect(inputs.map(({ key }) => key)).toEqual(['web@b']);
+    expect(unread).toEqual(['web@a']);
+  });
+
+  it('come from the conf.d of others where those are named, in messages too', async () => {
+    const home = await makeHome({
+      'conf.d/own.conf': block('', 'own'),
+      'gitrepos/x/conf.d/a.conf': block('interval = 0', 'a'),
+      'gitrepos/x/conf.d/b.conf': block('', 'b'),
+    });
+    const confDs = [{ path: `${home}/gitrepos/x/conf.d`, shown: 'gitrepos/shop/conf.d' }];
+    const { inputs, problems, files } = await readInputs({ home, env: {}, confDs });
+    expect(inputs.map(({ key }) => key)).toEqual(['b']);
+    expect(problems).toMatchObject([{ file: 'gitrepos/shop/conf.d/a.conf', level: 'error' }]);
+    expect(files).toEqual(['gitrepos/shop/conf.d/a.conf', 'gitrepos/shop/conf.d/b.conf']);
   });
 });

@@ -42,6 +42,8 @@ describe('the settings', () => {
         late: 'dead-letter',
         outboxBytes: 1024 ** 3,
         discoverTimeoutMs: 60_000,
+        watch: 'auto',
+        pollIntervalMs: null,
       },
       bundleLimits: { maxBytes: 64 * 1024 ** 2, maxFileBytes: 32 * 1024 ** 2, maxFiles: 10_000 },
       gitRepos: null,

@@ -24,13 +24,15 @@ type Values = {
 export interface Settings
   extends Omit<
     Values,
-    'dataDir' | 'cacheDir' | 'secretsDirs' | 'discoverTimeout' | 'deadLetterAge' | Limits
+    'dataDir' | 'cacheDir' | 'secretsDirs' | 'discoverTimeout' | 'deadLetterAge' | 'pollInterval' | Limits
   > {
   readonly home: string;
   readonly dataDir: string;
   readonly cacheDir: string;
   readonly secretsDirs: readonly string[];
   readonly discoverTimeoutMs: number;
+  /** null: what fits the file system. */
+  readonly pollIntervalMs: number | null;
   readonly outboxBytes: number;
   readonly deadLetterAgeMs: number;
   /** Over the defaults of `@pythond/bundles`. */
@@ -125,8 +127,9 @@ function placeOf({ file, line, key }: SourcedValue) {
 }
 
 function toSettings(home: string, values: Values, gitRepos: unknown | null): Settings {
-  const { outboxSize, bundleSize, bundleFileSize, bundleFiles, discoverTimeout, deadLetterAge, ...rest } =
+  const { outboxSize, bundleSize, bundleFileSize, bundleFiles, discoverTimeout, deadLetterAge, ...others } =
     values;
+  const { pollInterval, ...rest } = others;
   const at = (path: string) => resolve(home, path);
   const dataDir = at(values.dataDir ?? '.pythond');
   return {
@@ -137,6 +140,7 @@ function toSettings(home: string, values: Values, gitRepos: unknown | null): Set
     secretsDirs: (values.secretsDirs ?? defaultSecretsDirs(home)).map(at),
     redisPasswordFile: values.redisPasswordFile === null ? null : at(values.redisPasswordFile),
     discoverTimeoutMs: discoverTimeout,
+    pollIntervalMs: pollInterval,
     outboxBytes: outboxSize,
     deadLetterAgeMs: deadLetterAge,
     bundleLimits: { maxBytes: bundleSize, maxFileBytes: bundleFileSize, maxFiles: bundleFiles },

@@ -148,6 +148,18 @@ export const settingKeys = {
     ...{ fallback: 60_000, type: 'seconds or duration', default: '`"1m"`' },
     about: 'How long the import of an input may take when its collectors are looked for: 1 s to 1 h.',
   }),
+  watch: setting({
+    read: choiceReader(['auto', 'poll', 'off']),
+    ...{ fallback: 'auto' as const, type: '`"auto"`, `"poll"`, `"off"`', default: '`"auto"`' },
+    about:
+      'How the scheduler notices edits: told by the file system and by looking; by looking alone; not before its next start.',
+  }),
+  pollInterval: setting({
+    read: orNull(durationReader({ minMs: 1000, maxMs: 86_400_000, example: '"5s"' })),
+    ...{ fallback: null, type: 'seconds or duration' },
+    default: '`"30s"`; `"5s"` where the file system tells nothing',
+    about: 'How often the scheduler looks through the home by itself: 1 s to 1 d.',
+  }),
 };
 
 export type SettingName = keyof typeof settingKeys;
