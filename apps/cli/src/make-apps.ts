@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Settings } from '@pythond/config';
+import { readSettings, type Settings } from '@pythond/config';
 import { Normalizer, type NormalizerEvent } from '@pythond/normalizer';
 import type { RedisTarget } from '@pythond/queue';
 import { Scheduler, type SchedulerEvent } from '@pythond/scheduler';
@@ -18,10 +18,11 @@ export interface AppOptions {
 
 export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEvent) => void): Scheduler {
   const { settings, context, redis } = options;
-  const { home, bundleLimits, secretsDirs, datakitUrl } = settings;
+  const { home, datakitUrl } = settings;
+  const { env } = context;
   return new Scheduler({
-    ...{ home, bundleLimits, secretsDirs, redis, env: context.env, log: logger('scheduler', options) },
-    datakit: datakitUrl,
+    ...{ home, settings, redis, env, datakit: datakitUrl, log: logger('scheduler', options) },
+    readSettings: () => readSettings({ home, env }),
     ...(onEvent ? { onEvent } : {}),
   });
 }

@@ -31,6 +31,19 @@ export class Narrator {
         if (failure.hint) this.#line(' ', oneLine(failure.hint));
         return;
       }
+      case 'input-changed':
+        return this.#timed(colors.cyan('~'), `${oneLine(event.input)} changed: version ${event.number}`);
+      case 'took-over':
+        if (event.before === null) return;
+        return this.#timed(
+          colors.green('↻'),
+          `${oneLine(event.input)}: version ${event.number} takes over from the next tick on`,
+        );
+      case 'held-back': // told with the problems
+      case 'input-gone': // told with its collectors
+        return;
+      case 'problem-solved':
+        return this.#timed(colors.green('✓'), `no more: ${oneLine(event.problem.text)}`);
       case 'input-failed':
         return this.#line(colors.red('✗'), oneLine(`input ${event.input}: ${event.message}`));
       case 'problem':

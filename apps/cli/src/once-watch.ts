@@ -45,7 +45,14 @@ export class OnceWatch {
       case 'problem':
         if (event.problem.level === 'error') this.#well = false;
         break;
+      case 'held-back':
+        this.#well = false;
+        break;
       case 'collector-gone':
+      case 'input-changed':
+      case 'input-gone':
+      case 'problem-solved':
+      case 'took-over':
         break;
     }
     this.#finishWhenDone();

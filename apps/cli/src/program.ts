@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import { addDead } from './dead-program.ts';
 import type { ExitCode } from './exit.ts';
 import { HOME, JSON_FLAG, wholeNumber } from './options.ts';
+import { addRollout } from './rollout-program.ts';
 import { version } from './version.ts';
 
 const EXIT_CODES = '\nExit codes: 0 all went well, 1 something failed, 2 wrong usage or configuration.';
@@ -37,6 +38,7 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
   addState(program, context, onEnd);
   addLedger(program, context, onEnd);
   addDead(program, context, onEnd);
+  addRollout(program, context, onEnd);
   addApps(program, context, onEnd);
   return program;
 }

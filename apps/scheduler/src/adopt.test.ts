@@ -1,7 +1,7 @@
 import type { BundleDigest, Discovery, FoundCollector, InputRecord } from '@pythond/jobs';
 import { defaultPolicy } from '@pythond/sandbox';
 import { describe, expect, it } from 'vitest';
-import { adopt } from './adopt.ts';
+import { type Adoption, adopt } from './adopt.ts';
 
 const record: InputRecord = {
   v: 1,
@@ -54,12 +54,18 @@ const discovery = (collectors: FoundCollector[], broken: string[] = []): Discove
   warnings: [],
 });
 
+function taken(adoption: Adoption) {
+  if (adoption.kind === 'taken') return adoption;
+  throw new Error(`held: ${JSON.stringify(adoption.reasons)}`);
+}
+
 const known = (...names: string[]) =>
-  adopt(record, discovery(names.map((name) => found(name, 'C'))), []).records;
+  taken(adopt(record, discovery(names.map((name) => found(name, 'C'))), [])).records;
 
 describe('taking over a discovery', () => {
   it("gives each collector its class's interval, kept within what the queue can do", () => {
-    const { records } = adopt(record, discovery([found('a', 'A', 2.5), found('b', 'B', 0.001)]), []);
+    const both = discovery([found('a', 'A', 2.5), found('b', 'B', 0.001)]);
+    const { records } = taken(adopt(record, both, []));
     expect(records.map(({ id, everyMs }) => [id, everyMs])).toEqual([
       ['web/Demo/a:A', 2_500],
       ['web/Demo/b:B', 100],
@@ -68,18 +74,55 @@ describe('taking over a discovery', () => {
 
   it("lets the block's interval and time-out win over the class's", () => {
     const block = { ...record, intervalMs: 60_000, timeoutMs: 5_000 };
-    const { records } = adopt(block, discovery([{ ...found('a', 'A'), timeout: 99 }]), []);
+    const { records } = taken(adopt(block, discovery([{ ...found('a', 'A'), timeout: 99 }]), []));
     expect(records).toMatchObject([{ everyMs: 60_000, timeoutMs: 5_000 }]);
   });
 
   it('removes a collector that its author removed', () => {
-    const { gone } = adopt(record, discovery([found('a', 'C')]), known('a', 'b'));
+    const { gone } = taken(adopt(record, discovery([found('a', 'C')]), known('a', 'b')));
     expect(gone).toEqual(['web/Demo/b:C']);
   });
 
-  it('leaves a collector alone whose module failed to import: a mistake saved by accident stops nothing', () => {
-    const { records, gone } = adopt(record, discovery([found('a', 'C')], ['b']), known('a', 'b'));
+  it('keeps the id of a collector whose name or interval changed', () => {
+    const edited = { ...found('a', 'C', 60), name: 'another' };
+    const { records, gone } = taken(adopt(record, discovery([edited]), known('a')));
     expect(gone).toEqual([]);
+    expect(records).toMatchObject([{ id: 'web/Demo/a:C', name: 'another', everyMs: 60_000 }]);
+  });
+});
+
+describe('holding a version back', () => {
+  const broken = discovery([found('a', 'C')], ['b']);
+
+  it('is for one that would stop a collector whose module failed to import', () => {
+    expect(adopt(record, broken, known('a', 'b'))).toEqual({
+      kind: 'held',
+      reasons: [{ module: 'b', type: 'SyntaxError', message: '' }],
+    });
+  });
+
+  it('is for one that would stop a collector whose class could not be built', () => {
+    const failure = { ...broken.failures[0], class: 'C' } as Discovery['failures'][number];
+    const other = { ...failure, class: 'Other' };
+    expect(adopt(record, { ...broken, failures: [failure] }, known('a', 'b')).kind).toBe('held');
+    expect(adopt(record, { ...broken, failures: [other] }, known('a', 'b')).kind).toBe('taken');
+  });
+
+  it('is not for a module that had no collector: there is nothing to keep', () => {
+    expect(taken(adopt(record, broken, known('a'))).records).toHaveLength(1);
+    expect(taken(adopt(record, broken, [])).records).toHaveLength(1);
+  });
+
+  it('is overruled by who wants it as it is: what is broken goes', () => {
+    const { records, gone } = taken(adopt(record, broken, known('a', 'b'), true));
     expect(records.map(({ id }) => id)).toEqual(['web/Demo/a:C']);
+    expect(gone).toEqual(['web/Demo/b:C']);
+  });
+
+  it('is not overruled when nothing at all could be imported', () => {
+    const nothing = { ...discovery([]), error: { code: 'host-died', message: 'it died' } };
+    const held = { kind: 'held', reasons: [{ module: null, type: 'host-died', message: 'it died' }] };
+    expect(adopt(record, nothing, known('a'))).toEqual(held);
+    expect(adopt(record, nothing, known('a'), true)).toEqual(held);
   });
 });

@@ -10,32 +10,57 @@ import {
   MIN_INTERVAL_MS,
   offsetMs,
 } from '@pythond/jobs';
+import type { HoldReason } from '@pythond/registry';
 
-export interface Adoption {
-  /** Every collector of the input as it is from now on. */
-  readonly records: readonly CollectorRecord[];
-  /** Collectors that the input had and has no more. */
-  readonly gone: readonly CollectorId[];
-}
+/**
+ * What becomes of a version: `taken`, its collectors are these from now on, and those in `gone` are no more; or `held`,
+ * since it would stop collectors that nobody removed.
+ */
+export type Adoption =
+  | {
+      readonly kind: 'taken';
+      readonly records: readonly CollectorRecord[];
+      readonly gone: readonly CollectorId[];
+    }
+  | { readonly kind: 'held'; readonly reasons: readonly HoldReason[] };
 
 /**
  * What a discovery makes of an input's collectors. The block's keys win over the class's.
  *
- * A collector whose module failed to import stays as it is, on the version that worked: a mistake saved by accident
- * stops nothing. One that is missing from a module that did import was removed by its author, and goes.
+ * A collector that is missing from a module that did import was removed by its author, and goes. One whose module or
+ * class can't be imported was not: then the whole version is held back, so that a mistake saved by accident stops
+ * nothing and the modules of an input never mix two versions. `forced` takes it over all the same, without what is
+ * broken; but not when nothing could be imported at all.
  */
 export function adopt(
   record: InputRecord,
   discovery: Discovery,
   known: readonly CollectorRecord[],
+  forced = false,
 ): Adoption {
+  const reasons = reasonsToHold(record, discovery, known);
+  if (reasons.length > 0 && !(forced && discovery.error === null)) return { kind: 'held', reasons };
   const records = discovery.collectors.map((found) => toCollector(record, found));
   const alive = new Set(records.map(({ id }) => id));
-  const broken = new Set(
-    discovery.failures.map(({ dir, module }) => collectorId(record.key, dir, module, '')),
-  );
-  const gone = known.filter(({ id }) => !alive.has(id) && !broken.has(modulePart(id))).map(({ id }) => id);
-  return { records, gone };
+  return { kind: 'taken', records, gone: known.map(({ id }) => id).filter((id) => !alive.has(id)) };
+}
+
+function reasonsToHold(
+  { key }: InputRecord,
+  { error, failures, collectors }: Discovery,
+  known: readonly CollectorRecord[],
+): HoldReason[] {
+  if (error) {
+    return known.length === 0 ? [] : [{ module: null, type: error.code, message: error.message }];
+  }
+  const alive = new Set(collectors.map((one) => collectorId(key, one.dir, one.module, one.class)));
+  const missing = known.map(({ id }) => id).filter((id) => !alive.has(id));
+  return failures
+    .filter((failure) => {
+      const id = collectorId(key, failure.dir, failure.module, failure.class ?? '');
+      return missing.some((one) => (failure.class === null ? modulePart(one) === id : one === id));
+    })
+    .map(({ module, type, message }) => ({ module, type, message }));
 }
 
 function modulePart(id: CollectorId): CollectorId {

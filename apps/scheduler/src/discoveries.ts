@@ -1,6 +1,14 @@
-import { type CollectorId, type Discovery, discoverySchema, schedulerId, tickId } from '@pythond/jobs';
+import {
+  type CollectorId,
+  type CollectorRecord,
+  type Discovery,
+  discoverySchema,
+  type InputRecord,
+  schedulerId,
+  tickId,
+} from '@pythond/jobs';
 import type { JobEnd, TickQueue } from '@pythond/queue';
-import type { Collectors, Inputs } from '@pythond/registry';
+import type { Collectors, HoldReason, Inputs } from '@pythond/registry';
 import { adopt } from './adopt.ts';
 import type { SchedulerEvent } from './events.ts';
 import { correctSchedules } from './schedules.ts';
@@ -16,44 +24,89 @@ export interface DiscoveryDeps {
   readonly now: () => number;
 }
 
-/** Takes over what a worker found in an input: registers, schedules, and runs new collectors once at once. */
+/**
+ * Takes over what a worker found in a version of an input: registers its collectors in one step, so that each one's
+ * next tick runs the new code, schedules them, and runs new ones once at once. A version that would stop collectors
+ * which nobody removed is held back, and the one in force goes on.
+ */
 export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobEnd> {
   const discovery = discoverySchema.parse(data);
   const record = await deps.inputs.latest(discovery.input);
   if (!record || record.number !== discovery.number) return { kind: 'done', value: 'superseded' };
   await deps.inputs.putDiscovery(discovery);
   report(discovery, deps.emit);
-  const found = { kind: 'discovered', input: record.key, collectors: discovery.collectors.length } as const;
-  if (discovery.error) {
-    deps.emit(found);
-    return { kind: 'done', value: 'failed' };
+  const all = (await deps.collectors.list()).map((view) => view.record);
+  const mine = all.filter(({ input }) => input === record.key);
+  const facts = await deps.inputs.facts(record.key, record.number);
+  const adoption = adopt(record, discovery, mine, facts?.forced);
+  if (adoption.kind === 'held') {
+    await holdBack(record, adoption.reasons, mine, deps);
+  } else if (discovery.error === null) {
+    await replace(record, mine, adoption, deps);
+    await schedule(record, all, adoption, deps);
   }
-  const known = (await deps.collectors.list()).map((view) => view.record);
-  const mine = known.filter(({ input }) => input === record.key);
-  const { records, gone } = adopt(record, discovery, mine);
-  const added = await deps.collectors.register(records);
-  await deps.collectors.remove(gone);
-  for (const id of gone) deps.emit({ kind: 'collector-gone', id });
-  const isNew = new Set(added);
-  for (const { id, pool, everyMs, paused } of records) {
-    deps.emit({ kind: 'collector-found', id, pool, everyMs, paused, isNew: isNew.has(id) });
+  const value = discovery.error ? 'failed' : adoption.kind;
+  deps.emit({ kind: 'discovered', input: record.key, collectors: discovery.collectors.length });
+  return { kind: 'done', value };
+}
+
+type Taken = Extract<ReturnType<typeof adopt>, { kind: 'taken' }>;
+
+async function holdBack(
+  { key, number }: InputRecord,
+  reasons: readonly HoldReason[],
+  mine: readonly CollectorRecord[],
+  { inputs, emit, now }: DiscoveryDeps,
+): Promise<void> {
+  const inForce = await inputs.inForce(key);
+  // the version in force can't be held back: what runs goes on, and what failed is told
+  if (inForce !== number) {
+    await inputs.hold(key, number, reasons, now());
+    emit({ kind: 'held-back', input: key, number, inForce, reasons });
   }
-  const staying = known.filter(({ id, input }) => input !== record.key || !gone.includes(id));
+  for (const record of mine) emit(foundEvent(record, false));
+}
+
+/** From here on a tick of any of them runs the new version, on whatever worker. */
+async function replace(
+  { key, number }: InputRecord,
+  mine: readonly CollectorRecord[],
+  { records, gone }: Taken,
+  { inputs, collectors, emit, now }: DiscoveryDeps,
+): Promise<void> {
+  const before = await inputs.inForce(key);
+  await collectors.register(records);
+  await collectors.remove(gone);
+  await inputs.tookOver(key, number, now());
+  if (before !== number) emit({ kind: 'took-over', input: key, number, before });
+  const known = new Set(mine.map(({ id }) => id));
+  for (const id of gone) emit({ kind: 'collector-gone', id });
+  for (const record of records) emit(foundEvent(record, !known.has(record.id)));
+}
+
+async function schedule(
+  { key }: InputRecord,
+  before: readonly CollectorRecord[],
+  { records, gone }: Taken,
+  { ticks, now }: DiscoveryDeps,
+): Promise<void> {
+  const mine = before.filter(({ input }) => input === key);
+  const staying = before.filter(({ id }) => !gone.includes(id));
   const all = [...new Map([...staying, ...records].map((one) => [one.id, one])).values()];
-  const queue = deps.ticks(record.pool);
-  await correctSchedules(
-    queue,
-    all.filter(({ pool }) => pool === record.pool),
-    deps.now(),
-  );
-  const unpaused = new Set(records.filter(({ paused }) => !paused).map(({ id }) => id));
-  await runFirst(
-    added.filter((id) => unpaused.has(id)),
-    queue,
-    deps.now(),
-  );
-  deps.emit(found);
-  return { kind: 'done', value: `${records.length}` };
+  // an input that moved to another pool leaves schedules behind in the old one
+  for (const pool of new Set([...records, ...mine].map((one) => one.pool))) {
+    const own = all.filter((one) => one.pool === pool);
+    await correctSchedules(ticks(pool), own, now());
+  }
+  const known = new Set(mine.map(({ id }) => id));
+  const added = records.filter(({ id, paused }) => !paused && !known.has(id));
+  for (const [pool, ids] of byPool(added)) await runFirst(ids, ticks(pool), now());
+}
+
+function byPool(records: readonly CollectorRecord[]): Map<string, CollectorId[]> {
+  const pools = new Map<string, CollectorId[]>();
+  for (const { pool, id } of records) pools.set(pool, [...(pools.get(pool) ?? []), id]);
+  return pools;
 }
 
 async function runFirst(added: readonly CollectorId[], queue: TickQueue, nowMs: number): Promise<void> {
@@ -61,6 +114,10 @@ async function runFirst(added: readonly CollectorId[], queue: TickQueue, nowMs: 
     const delayMs = Math.floor((index * 1000) / FIRST_RUNS_PER_SECOND);
     await queue.runOnce(tickId('first', schedulerId(id), nowMs + delayMs), id, delayMs);
   }
+}
+
+function foundEvent({ id, pool, everyMs, paused }: CollectorRecord, isNew: boolean): SchedulerEvent {
+  return { kind: 'collector-found', id, pool, everyMs, paused, isNew };
 }
 
 function report(discovery: Discovery, emit: (event: SchedulerEvent) => void): void {

@@ -1,10 +1,29 @@
 import type { ModuleFailure } from '@pythond/jobs';
-import type { Problem } from '@pythond/registry';
+import type { HoldReason, Problem } from '@pythond/registry';
 
 /** What a scheduler tells whoever started it; `up` prints it. */
 export type SchedulerEvent =
-  /** The whole home was read; each of these inputs is discovered next. */
+  /** The whole home was read for the first time; each of these inputs is discovered next. */
   | { readonly kind: 'home-read'; readonly inputs: readonly string[] }
+  /** Files or block of an input changed: this version is discovered next. */
+  | { readonly kind: 'input-changed'; readonly input: string; readonly number: number }
+  | { readonly kind: 'input-gone'; readonly input: string }
+  /** The code of this version runs from each collector's next tick on. `before`: null for an input's first. */
+  | {
+      readonly kind: 'took-over';
+      readonly input: string;
+      readonly number: number;
+      readonly before: number | null;
+    }
+  | {
+      readonly kind: 'held-back';
+      readonly input: string;
+      readonly number: number;
+      readonly inForce: number | null;
+      readonly reasons: readonly HoldReason[];
+    }
+  /** Something that was wrong with the home is so no more. */
+  | { readonly kind: 'problem-solved'; readonly problem: Problem }
   | { readonly kind: 'problem'; readonly problem: Problem }
   | {
       readonly kind: 'collector-found';

@@ -8,41 +8,60 @@ import {
 import { formatInputProblem } from '@pythond/config';
 import type { BundleDigest, DiscoverJob, InputDefinition, ModuleRef } from '@pythond/jobs';
 import type { JobQueue } from '@pythond/queue';
-import type { BundleArchive, InputContent, Inputs } from '@pythond/registry';
+import type { BundleArchive, InputContent, Inputs, PutResult } from '@pythond/registry';
+import { modulesLost } from './modules-lost.ts';
 
 export interface RolloutDeps {
   readonly home: string;
+  /** Homes of git repos, which come before the own one. */
+  readonly overlays: readonly string[];
   readonly limits: Partial<BundleLimits>;
-  readonly inputs: Pick<Inputs, 'put'>;
+  readonly inputs: Pick<Inputs, 'put' | 'get' | 'inForce'>;
   readonly bundles: Pick<BundleArchive, 'put' | 'has'>;
+  /** The commit that a block's file came from. */
+  readonly commitOf: (file: string) => string | null;
+  /** Whether one that did not change is discovered all the same: what failed to import may work now. */
+  readonly discoverUnchanged: boolean;
   /** The discover queue of a pool. */
   readonly discover: (pool: string) => JobQueue<DiscoverJob>;
 }
 
 export interface RolloutResult {
-  readonly number: number;
-  readonly changed: boolean;
+  /** null: nothing was put, since files of the version in force can't be read now. */
+  readonly put: PutResult | null;
   readonly problems: readonly BundleProblem[];
 }
 
 /**
  * Brings one input from disk into Redis: its files as a bundle, its block as a record, with a new number when
- * anything changed, and a discover job for a worker. An unchanged one is discovered again too: what failed to import
- * last time may work now.
+ * anything changed, and a discover job for a worker.
  *
  * @throws BundleError when the files can't be packed (too large, unreadable); nothing was written then
  */
 export async function rollOut(definition: InputDefinition, deps: RolloutDeps): Promise<RolloutResult> {
-  const { inputs, bundles, discover } = deps;
+  const { inputs, bundles } = deps;
+  const { key, source } = definition;
   const prepared = await prepareInput(definition, deps);
   const { digest, archive, problems } = prepared;
+  const inForce = await inputs.inForce(key);
+  const running = inForce === null ? null : await inputs.get(key, inForce);
+  if (running && modulesLost(running.modules, prepared).length > 0) return { put: null, problems };
   if (!(await bundles.has(digest))) await bundles.put(digest, archive);
-  const { number, changed } = await inputs.put(contentOf(definition, prepared));
-  await discover(definition.pool).add(
-    { input: definition.key, number },
-    { id: discoverId(definition.key, number), attempts: DISCOVER_ATTEMPTS },
-  );
-  return { number, changed, problems };
+  const origin = { file: source.file, commit: deps.commitOf(source.file) };
+  const put = await inputs.put(contentOf(definition, prepared), origin);
+  if (put.changed || deps.discoverUnchanged) {
+    await discoverAgain({ key, number: put.number, pool: definition.pool }, deps.discover);
+  }
+  return { put, problems };
+}
+
+/** Has a worker import a version, once more if it was imported before. */
+export async function discoverAgain(
+  { key, number, pool }: { readonly key: string; readonly number: number; readonly pool: string },
+  discover: RolloutDeps['discover'],
+): Promise<void> {
+  const options = { id: discoverId(key, number), attempts: DISCOVER_ATTEMPTS };
+  await discover(pool).add({ input: key, number }, options);
 }
 
 export interface PreparedInput {
@@ -53,12 +72,19 @@ export interface PreparedInput {
   readonly problems: readonly BundleProblem[];
 }
 
+export interface PlaceOfInputs {
+  readonly home: string;
+  readonly overlays?: readonly string[];
+  readonly limits: Partial<BundleLimits>;
+}
+
 /** An input's files, collected and packed. */
 export async function prepareInput(
   { dirs, files }: InputDefinition,
-  { home, limits }: { readonly home: string; readonly limits: Partial<BundleLimits> },
+  { home, overlays = [], limits }: PlaceOfInputs,
 ): Promise<PreparedInput> {
-  const collected = await collectBundle({ home, dirs, files, limits: { ...defaultBundleLimits, ...limits } });
+  const all = { ...defaultBundleLimits, ...limits };
+  const collected = await collectBundle({ home, overlays, dirs, files, limits: all });
   const { digest, archive } = await packBundle(collected.entries);
   const { modules, roots, problems } = collected;
   return { digest, archive, modules, roots, problems };

@@ -1,6 +1,6 @@
-import type { BundleLimits, BundleProblem } from '@pythond/bundles';
-import { type ConfigProblem, formatInputProblem, formatProblem, readInputs } from '@pythond/config';
-import type { DiscoverJob, InputDefinition } from '@pythond/jobs';
+import path from 'node:path';
+import type { Settings, SettingsReading } from '@pythond/config';
+import type { DiscoverJob } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import {
   connect,
@@ -11,18 +11,27 @@ import {
   type RedisTarget,
   TickQueue,
 } from '@pythond/queue';
-import { BundleArchive, Collectors, Fleet, Inputs, type Problem } from '@pythond/registry';
+import { BundleArchive, Collectors, Fleet, Inputs } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import { takeOver } from './discoveries.ts';
 import type { SchedulerEvent } from './events.ts';
-import { describeBundleProblem, rollOut } from './rollout.ts';
+import { GitSource } from './git-source.ts';
+import { heldBackProblem, heldProblem } from './held-problem.ts';
+import { HomeReader } from './home-reader.ts';
+import { HomeScan } from './home-scan.ts';
+import { HomeWatch } from './home-watch.ts';
+import { LiveSettings } from './live-settings.ts';
+import { ProblemBoard } from './problem-board.ts';
+import { discoverAgain } from './rollout.ts';
 import { correctSchedules } from './schedules.ts';
+import { Serial } from './serial.ts';
 
 export interface SchedulerOptions {
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly secretsDirs: readonly string[];
-  readonly bundleLimits: Partial<BundleLimits>;
+  readonly settings: Settings;
+  /** What the environment and `pythond.toml` say now. */
+  readonly readSettings: () => Promise<SettingsReading>;
   readonly redis: RedisTarget;
   /** Told to workers that know of no DataKit themselves; null: the one of `datakit.conf`, if there is one. */
   readonly datakit: string | null;
@@ -33,12 +42,16 @@ export interface SchedulerOptions {
 /** How often wanted and stored schedules are compared: what is gone is back within two of these. */
 const WATCH_MS = 15_000;
 const COLLECT_GARBAGE_MS = 3600_000;
+/** How often a version that is held back is imported again: what it lacks may have been installed since. */
+const HELD_AGAIN_MS = 5 * 60_000;
 
 /**
- * Reads the home, puts inputs and bundles into Redis, has them discovered, and keeps one Job Scheduler a collector.
+ * Reads the home, puts inputs and bundles into Redis, has them discovered, and keeps one Job Scheduler a collector; again
+ * whenever something changes.
  *
- * States: starting (reading and rolling out) → watching (taking over discoveries, correcting schedules) → stopped.
- * Everything it knows is in Redis: a second one does the same work again and changes nothing by it.
+ * States: starting (reading and rolling out) → watching (reading again what changed, taking over discoveries, correcting
+ * schedules) → stopped. What changes Redis is done one at a time. Everything it knows is in Redis: a second one does the
+ * same work again and changes nothing by it.
  */
 export class Scheduler implements Component {
   readonly name = 'scheduler';
@@ -51,51 +64,85 @@ export class Scheduler implements Component {
   readonly #fleet: Fleet;
   readonly #tickQueues = new Map<string, TickQueue>();
   readonly #discoverQueues = new Map<string, JobQueue<DiscoverJob>>();
-  readonly #watch: Recurring;
-  readonly #garbage: Recurring;
+  readonly #recurring: readonly Recurring[];
+  readonly #serial = new Serial();
+  readonly #git: GitSource;
+  readonly #reader: HomeReader;
+  readonly #scan: HomeScan;
+  readonly #watch: HomeWatch;
+  readonly #board: ProblemBoard;
+  #published: string | null = null;
+  /** Folders and files outside of the home that inputs name. */
+  #others: readonly string[] = [];
+  #wantsScan = false;
+  #again: NodeJS.Timeout | undefined;
   #discovered: JobWorker | undefined;
+  #stopped = false;
 
   constructor(options: SchedulerOptions) {
+    const { home, env, settings, log } = options;
     this.#options = options;
-    const onError = (error: Error) => options.log.warn({ err: error }, 'redis connection');
+    const onError = (error: Error) => log.warn({ err: error }, 'redis connection');
     this.#redis = connect(options.redis, 'failing', onError);
     this.#blocking = connect(options.redis, 'waiting', onError);
     this.#inputs = new Inputs(this.#redis);
     this.#collectors = new Collectors(this.#redis);
     this.#bundles = new BundleArchive(this.#redis);
     this.#fleet = new Fleet(this.#redis);
-    const report = (error: unknown) => options.log.warn({ err: error }, 'will be tried again');
-    this.#watch = new Recurring(() => this.#correct(), WATCH_MS, report);
-    this.#garbage = new Recurring(() => this.#collectGarbage(), COLLECT_GARBAGE_MS, report);
+    const emit = (event: SchedulerEvent) => this.#emit(event);
+    this.#board = new ProblemBoard(this.#fleet, emit);
+    this.#git = new GitSource();
+    this.#reader = new HomeReader({
+      ...{ home, env, secretsDirs: settings.secretsDirs, git: this.#git },
+      settings: new LiveSettings(settings, options.readSettings),
+    });
+    this.#scan = new HomeScan({
+      ...{ home, inputs: this.#inputs, collectors: this.#collectors, bundles: this.#bundles, emit },
+      discover: (pool) => this.#discover(pool),
+      log: (facts, message) => log.info(facts, message),
+    });
+    this.#watch = new HomeWatch({
+      ...{ home, mode: settings.watch, pollIntervalMs: settings.pollIntervalMs },
+      onChange: () => this.#scanSoon(),
+      onTrouble: (message) => log.warn({ message }, 'edits are noticed by looking only'),
+    });
+    const report = (error: unknown) => log.warn({ err: error }, 'will be tried again');
+    this.#recurring = [
+      new Recurring(() => this.#serial.run(() => this.#correct()), WATCH_MS, report),
+      new Recurring(() => this.#collectGarbage(), COLLECT_GARBAGE_MS, report),
+      new Recurring(() => this.#serial.run(() => this.#discoverHeld()), HELD_AGAIN_MS, report),
+    ];
   }
 
   async start(): Promise<void> {
+    for (const rollout of await this.#inputs.rollouts()) {
+      const problem = heldProblem(rollout);
+      if (problem) this.#board.hold(rollout.input, problem);
+    }
     this.#discovered = new JobWorker({
       queue: queueNames.discovered,
       connection: this.#blocking,
       concurrency: 1, // two discoveries of one input must not overtake each other
-      process: (data) =>
-        takeOver(data, {
-          inputs: this.#inputs,
-          collectors: this.#collectors,
-          ticks: (pool) => this.#ticks(pool),
-          emit: (event) => this.#emit(event),
-          now: Date.now,
-        }),
+      process: (data) => this.#serial.run(() => this.#takeOver(data)),
       onError: (error) => this.#options.log.warn({ err: error }, 'discovered queue'),
       keep: 100,
     });
-    await this.#readHome();
-    await this.#correct();
-    this.#watch.start();
-    this.#garbage.start();
+    await this.#serial.run(async () => {
+      const rolledOut = await this.#readHome();
+      this.#emit({ kind: 'home-read', inputs: rolledOut });
+      await this.#correct();
+    });
+    for (const recurring of this.#recurring) recurring.start();
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#again);
     await runAll([
       () => this.#watch.stop(),
-      () => this.#garbage.stop(),
+      ...this.#recurring.map((recurring) => () => recurring.stop()),
       () => this.#discovered?.stop(5_000),
+      () => this.#serial.idle(),
       ...[...this.#tickQueues.values()].map((queue) => () => queue.close()),
       ...[...this.#discoverQueues.values()].map((queue) => () => queue.close()),
       () => this.#redis.disconnect(),
@@ -103,56 +150,71 @@ export class Scheduler implements Component {
     ]);
   }
 
-  /** Everything on disk, into Redis. One input's trouble is a problem of that input, never of the others. */
-  async #readHome(): Promise<void> {
-    const { home, env, secretsDirs } = this.#options;
-    const { inputs, problems, datakitConf } = await readInputs({ home, env, secretsDirs });
-    const datakit = this.#options.datakit ?? datakitConf.url;
-    if (datakit) await this.#fleet.publishDatakit(datakit);
-    const found = problems.map((problem) => toProblem(problem));
-    const rolledOut: string[] = [];
-    for (const definition of inputs) {
-      const { done, problems: own } = await this.#rollOut(definition);
-      found.push(...own);
-      if (done) rolledOut.push(definition.key);
-    }
-    if (!found.some(({ level }) => level === 'error')) await this.#removeOthers(inputs);
-    await this.#fleet.putProblems(found);
-    for (const problem of found) this.#emit({ kind: 'problem', problem });
-    this.#emit({ kind: 'home-read', inputs: rolledOut });
+  /** Any number of wishes while one is waiting are one. */
+  #scanSoon(): void {
+    if (this.#wantsScan || this.#stopped) return;
+    this.#wantsScan = true;
+    void this.#serial.run(async () => {
+      this.#wantsScan = false;
+      if (this.#stopped) return;
+      try {
+        await this.#readHome();
+      } catch (error) {
+        this.#options.log.warn({ err: error }, 'the home was not read to the end; it will be read again');
+        this.#watch.rest();
+      }
+    });
   }
 
-  async #rollOut(definition: InputDefinition): Promise<{ done: boolean; problems: Problem[] }> {
-    try {
-      const { problems, number, changed } = await rollOut(definition, {
-        home: this.#options.home,
-        limits: this.#options.bundleLimits,
-        inputs: this.#inputs,
-        bundles: this.#bundles,
-        discover: (pool) => this.#discover(pool),
-      });
-      this.#options.log.info({ input: definition.key, number, changed }, 'input rolled out');
-      return { done: true, problems: problems.map((problem) => bundleProblem(definition, problem)) };
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const text = formatInputProblem(definition, { level: 'error', message });
-      return { done: false, problems: [{ level: 'error', code: 'roll-out', text }] };
+  /** Everything on disk that changed, into Redis. Gives the inputs that are discovered next. */
+  async #readHome(): Promise<readonly string[]> {
+    clearTimeout(this.#again);
+    await this.#watch.cover(this.#others);
+    const reading = await this.#reader.read(await this.#inputs.known());
+    const datakit = this.#options.datakit ?? reading.datakitUrl;
+    if (datakit && datakit !== this.#published) {
+      await this.#fleet.publishDatakit(datakit);
+      this.#published = datakit;
     }
+    const { problems, rolledOut, gone, folders, againInMs } = await this.#scan.run(reading);
+    for (const input of gone) this.#board.release(input);
+    this.#board.ofHome(problems);
+    await this.#board.publish();
+    if (gone.length > 0) await this.#correct();
+    this.#watchOthers(folders, reading.overlays);
+    if (againInMs !== null && !this.#stopped) this.#again = setTimeout(() => this.#scanSoon(), againInMs);
+    this.#watch.rest();
+    return rolledOut;
   }
 
-  /** Inputs that the configuration no longer has. Not called while a file is broken: its inputs may be in there. */
-  async #removeOthers(inputs: readonly InputDefinition[]): Promise<void> {
-    const wanted = new Set(inputs.map(({ key }) => key));
-    const old = (await this.#inputs.names()).filter((name) => !wanted.has(name));
-    if (old.length === 0) return;
-    const views = await this.#collectors.list();
-    const gone = views.map(({ record }) => record).filter(({ input }) => old.includes(input));
-    await this.#collectors.remove(gone.map(({ id }) => id));
-    for (const { id } of gone) this.#emit({ kind: 'collector-gone', id });
-    for (const input of old) await this.#inputs.remove(input);
+  /** What lies outside of the home was read before it was watched: it is read once more. */
+  #watchOthers(folders: readonly string[], overlays: readonly string[]): void {
+    const own = ['conf.d', 'python.d'].map((name) => path.join(this.#options.home, name));
+    const known = [...own, ...overlays]; // what a git repo held at a commit never changes
+    const others = folders.filter((folder) => !known.some((one) => isWithin(folder, one)));
+    const isNew = others.some((folder) => !this.#others.includes(folder));
+    this.#others = others;
+    if (isNew) this.#scanSoon();
+  }
+
+  async #takeOver(data: unknown) {
+    const end = await takeOver(data, {
+      inputs: this.#inputs,
+      collectors: this.#collectors,
+      ticks: (pool) => this.#ticks(pool),
+      emit: (event) => this.#emit(event),
+      now: Date.now,
+    });
+    await this.#board.publish();
+    return end;
   }
 
   async #correct(): Promise<void> {
+    if (this.#scan.forgetIfLost(await this.#inputs.names())) {
+      this.#board.forget();
+      this.#published = null;
+      this.#scanSoon();
+    }
     const records = (await this.#collectors.list()).map((view) => view.record);
     const pools = new Set([...this.#tickQueues.keys(), ...records.map(({ pool }) => pool)]);
     for (const pool of pools) {
@@ -162,15 +224,17 @@ export class Scheduler implements Component {
     }
   }
 
-  /** Bundles that neither an input's newest version nor a collector that stayed on an older one needs. */
-  async #collectGarbage(): Promise<void> {
-    const wanted = new Set<string>();
-    const latest = await Promise.all((await this.#inputs.names()).map((name) => this.#inputs.latest(name)));
-    for (const record of latest) if (record) wanted.add(record.bundle);
-    for (const { record } of await this.#collectors.list()) {
-      const used = await this.#inputs.get(record.input, record.inputNumber);
-      if (used) wanted.add(used.bundle);
+  async #discoverHeld(): Promise<void> {
+    for (const input of this.#board.held) {
+      const record = await this.#inputs.latest(input);
+      if (record) await discoverAgain(record, (pool) => this.#discover(pool));
     }
+  }
+
+  /** Bundles that no version of an input needs that is kept. */
+  async #collectGarbage(): Promise<void> {
+    const rollouts = await this.#inputs.rollouts();
+    const wanted = new Set(rollouts.flatMap(({ versions }) => versions.map(({ bundle }) => bundle)));
     const old = await this.#bundles.collect(wanted, Date.now());
     if (old.length > 0) this.#options.log.info({ bundles: old.length }, 'old bundles removed');
   }
@@ -188,9 +252,15 @@ export class Scheduler implements Component {
   }
 
   #emit(event: SchedulerEvent): void {
+    if (event.kind === 'held-back') this.#board.hold(event.input, heldBackProblem(event));
+    if (event.kind === 'took-over') this.#board.release(event.input);
     this.#options.log.info(event);
     this.#options.onEvent?.(event);
   }
+}
+
+function isWithin(folder: string, root: string): boolean {
+  return folder === root || folder.startsWith(`${root}${path.sep}`);
 }
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
@@ -200,13 +270,4 @@ function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
     map.set(key, value);
   }
   return value;
-}
-
-function toProblem(problem: ConfigProblem): Problem {
-  return { level: problem.level, code: problem.code, text: formatProblem(problem) };
-}
-
-function bundleProblem(definition: InputDefinition, problem: BundleProblem): Problem {
-  const { level, code } = problem;
-  return { level, code, text: describeBundleProblem(definition, problem) };
 }

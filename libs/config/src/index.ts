@@ -1,6 +1,6 @@
 export type { BlockKey } from './block-key.ts';
 export { type BlockKeyName, blockKeyNames, blockKeys } from './block-keys.ts';
-export type { DatakitConf } from './datakit-conf.ts';
+export { type DatakitConf, readDatakitConf } from './datakit-conf.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export {
   type ExpandEnvsOptions,

@@ -27,7 +27,8 @@ export type ProblemCode =
   | 'enc-unsupported'
   | 'secret'
   | 'same-name'
-  | 'git-repos';
+  | 'git-repos'
+  | 'restart-needed';
 
 /** Something wrong with one value, wherever it stands. No message ever holds a resolved secret. */
 export interface ValueProblem {

@@ -31,10 +31,10 @@ export class Collectors {
     this.#redis = redis;
   }
 
-  /** Writes records; gives the ids that the registry did not have. */
+  /** Writes records, all of them in one step; gives the ids that the registry did not have. */
   async register(records: readonly CollectorRecord[]): Promise<CollectorId[]> {
     if (records.length === 0) return [];
-    const pipeline = this.#redis.pipeline();
+    const pipeline = this.#redis.multi();
     for (const record of records) {
       const text = JSON.stringify(record);
       const hash = keys.collector(schedulerId(record.id));

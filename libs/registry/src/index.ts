@@ -1,7 +1,21 @@
 export { BundleArchive } from './bundle-archive.ts';
 export { Collectors, type CollectorView } from './collectors.ts';
 export { Fleet, HEARTBEAT_MS, type Problem, problemSchema, type WorkerView } from './fleet.ts';
-export { type InputContent, Inputs, type PutResult } from './inputs.ts';
+export type {
+  HoldReason,
+  InputVersion,
+  VersionCause,
+  VersionFacts,
+  VersionState,
+} from './input-version.ts';
+export {
+  type InputContent,
+  type InputOrigin,
+  Inputs,
+  type KnownInput,
+  type PutResult,
+  type Rollout,
+} from './inputs.ts';
 export { keys } from './keys.ts';
 export {
   type Claim,

@@ -1,21 +1,61 @@
 import { createHash } from 'node:crypto';
 import { type Discovery, discoverySchema, type InputRecord, inputRecordSchema } from '@pythond/jobs';
 import type { Redis } from '@pythond/queue';
+import {
+  type HoldReason,
+  type InputVersion,
+  stateOf,
+  type VersionFacts,
+  versionFactsSchema,
+} from './input-version.ts';
 import { keys } from './keys.ts';
 
 /** An input record before it has a number. */
 export type InputContent = Omit<InputRecord, 'v' | 'number'>;
 
+/** Where an input was read from. */
+export interface InputOrigin {
+  /** The file of its block, as messages show it. */
+  readonly file: string;
+  /** The commit, where the file came from a git repo. */
+  readonly commit: string | null;
+}
+
 export interface PutResult {
   readonly number: number;
-  /** False when the newest record has this very content: then nothing has to be discovered again. */
+  /** False when this very content was the last to be put: then nothing has to be discovered again. */
   readonly changed: boolean;
 }
 
-/** How many versions of an input are kept besides the one in force. */
-const VERSIONS_KEPT = 5;
+/** An input that is registered, as a later reading of the files needs to know it. */
+export interface KnownInput {
+  readonly key: string;
+  readonly name: string;
+  readonly file: string;
+}
 
-/** The inputs, their versions, and what was found in each. */
+/** The versions of one input, the newest first. */
+export interface Rollout {
+  readonly input: string;
+  readonly file: string;
+  /** The number whose code runs; null: none has taken over yet. */
+  readonly inForce: number | null;
+  readonly versions: readonly InputVersion[];
+}
+
+/** How many versions of an input are kept: the newest, and of those that were in force once the newest. */
+const VERSIONS_KEPT = 5;
+/** The number that an input had when it went: should it come back, no worker may take it for what it was. */
+const NUMBER_OF_GONE_MS = 30 * 24 * 3600 * 1000;
+
+const MAX_REASONS = 10;
+const MAX_REASON_LENGTH = 500;
+
+/**
+ * The inputs, their versions, and what was found in each. One hash an input: `latest`, `active` (the number in force),
+ * `fingerprint` (of what was put last, so that a roll-back stays until the files change), `name`, `file`, and of each
+ * version its record `r:<number>` and what is known of it `v:<number>`.
+ */
 export class Inputs {
   readonly #redis: Redis;
 
@@ -23,21 +63,67 @@ export class Inputs {
     this.#redis = redis;
   }
 
-  /** Stores content under a new number, unless it is what the newest number holds already. */
-  async put(content: InputContent): Promise<PutResult> {
+  /** Stores content under a new number, unless it is what was put last. */
+  async put(content: InputContent, { file, commit }: InputOrigin): Promise<PutResult> {
     const hash = keys.input(content.key);
     const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex');
-    const [known, latest] = await this.#redis.hmget(hash, 'fingerprint', 'latest');
-    if (known === fingerprint && latest) return { number: Number(latest), changed: false };
+    const [known, latest, active] = await this.#redis.hmget(hash, 'fingerprint', 'latest', 'active');
+    if (known === fingerprint && latest) {
+      await this.#redis.hset(hash, 'file', file);
+      return { number: Number(latest), changed: false };
+    }
+    const facts = { ...newFacts('files'), commit };
+    const number = await this.#add(content, facts, { fingerprint, file, name: content.name }, active ?? null);
+    return { number, changed: true };
+  }
+
+  /**
+   * A new version with the content of an earlier one. It stays until the files change.
+   * @returns its number; null when the earlier one is not kept any more
+   */
+  async repeat(
+    input: string,
+    from: number,
+    { cause, forced }: Pick<VersionFacts, 'cause' | 'forced'>,
+  ): Promise<number | null> {
+    const record = await this.get(input, from);
+    if (!record) return null;
+    const { v: _, number: __, ...content } = record;
+    const active = await this.#redis.hget(keys.input(input), 'active');
+    return this.#add(content, { ...newFacts(cause), from, forced }, {}, active);
+  }
+
+  async #add(
+    content: InputContent,
+    facts: VersionFacts,
+    fields: Readonly<Record<string, string>>,
+    active: string | null,
+  ): Promise<number> {
+    const hash = keys.input(content.key);
     const number = await this.#redis.hincrby(hash, 'latest', 1);
     const record: InputRecord = { v: 1, number, ...content };
-    await this.#redis
+    const old = await this.#outlived(hash, number, active);
+    const transaction = this.#redis
       .multi()
-      .hset(hash, `r:${number}`, JSON.stringify(record), 'fingerprint', fingerprint)
-      .hdel(hash, `r:${number - VERSIONS_KEPT}`)
-      .sadd(keys.inputs, content.key)
-      .exec();
-    return { number, changed: true };
+      .hset(hash, {
+        ...fields,
+        [`r:${number}`]: JSON.stringify(record),
+        [`v:${number}`]: JSON.stringify(facts),
+      })
+      .persist(hash)
+      .sadd(keys.inputs, content.key);
+    if (old.length > 0) transaction.hdel(hash, ...old.flatMap((one) => [`r:${one}`, `v:${one}`]));
+    await transaction.exec();
+    return number;
+  }
+
+  /** Versions that need not be kept when `newest` comes: never the one in force, nor those to roll back to. */
+  async #outlived(hash: string, newest: number, active: string | null): Promise<number[]> {
+    const fields = await this.#redis.hgetall(hash);
+    const numbers = numbersIn(fields);
+    const once = numbers.filter((number) => factsIn(fields, number).tookOverMs !== null);
+    const kept = new Set([...once.sort((a, b) => b - a).slice(0, VERSIONS_KEPT), Number(active ?? 0)]);
+    return numbers.filter((number) => number <= newest - VERSIONS_KEPT && !kept.has(number));
   }
 
   async get(input: string, number: number): Promise<InputRecord | null> {
@@ -50,17 +136,89 @@ export class Inputs {
     return number ? this.get(input, Number(number)) : null;
   }
 
+  async facts(input: string, number: number): Promise<VersionFacts | null> {
+    const text = await this.#redis.hget(keys.input(input), `v:${number}`);
+    return text ? versionFactsSchema.parse(JSON.parse(text)) : null;
+  }
+
+  /** Its collectors run this version from now on. */
+  async tookOver(input: string, number: number, nowMs: number): Promise<void> {
+    const facts = (await this.facts(input, number)) ?? newFacts('files');
+    const updated: VersionFacts = { ...facts, tookOverMs: facts.tookOverMs ?? nowMs, held: null };
+    await this.#redis.hset(keys.input(input), {
+      active: String(number),
+      [`v:${number}`]: JSON.stringify(updated),
+    });
+  }
+
+  /** It does not take over: the version in force goes on. */
+  async hold(input: string, number: number, reasons: readonly HoldReason[], nowMs: number): Promise<void> {
+    const facts = (await this.facts(input, number)) ?? newFacts('files');
+    const held = {
+      sinceMs: facts.held?.sinceMs ?? nowMs,
+      reasons: reasons.slice(0, MAX_REASONS).map((reason) => ({
+        ...reason,
+        message: reason.message.slice(0, MAX_REASON_LENGTH),
+      })),
+    };
+    await this.#redis.hset(
+      keys.input(input),
+      `v:${number}`,
+      JSON.stringify({ ...facts, held, forced: false }),
+    );
+  }
+
+  /** Asks to take the newest version over as it is; what can't be imported in it is left out. */
+  async force(input: string, number: number): Promise<void> {
+    const facts = (await this.facts(input, number)) ?? newFacts('files');
+    await this.#redis.hset(keys.input(input), `v:${number}`, JSON.stringify({ ...facts, forced: true }));
+  }
+
+  async inForce(input: string): Promise<number | null> {
+    const number = await this.#redis.hget(keys.input(input), 'active');
+    return number ? Number(number) : null;
+  }
+
   async names(): Promise<string[]> {
     return (await this.#redis.smembers(keys.inputs)).sort();
   }
 
+  async known(): Promise<KnownInput[]> {
+    const names = await this.names();
+    const pipeline = this.#redis.pipeline();
+    for (const key of names) pipeline.hmget(keys.input(key), 'name', 'file');
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.flatMap(([, reply], index) => {
+      const [name, file] = reply as (string | null)[];
+      const key = names[index];
+      return key && name && file ? [{ key, name, file }] : [];
+    });
+  }
+
+  /** Every version of every input that is kept. */
+  async rollouts(): Promise<Rollout[]> {
+    const names = await this.names();
+    const pipeline = this.#redis.pipeline();
+    for (const key of names) pipeline.hgetall(keys.input(key));
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.map(([, hash], index) => toRollout(names[index] ?? '', hash as Record<string, string>));
+  }
+
+  async rollout(input: string): Promise<Rollout | null> {
+    const fields = await this.#redis.hgetall(keys.input(input));
+    return numbersIn(fields).length > 0 ? toRollout(input, fields) : null;
+  }
+
   async remove(input: string): Promise<void> {
-    await this.#redis
+    const hash = keys.input(input);
+    const fields = (await this.#redis.hkeys(hash)).filter((field) => field !== 'latest');
+    const transaction = this.#redis
       .multi()
-      .del(keys.input(input))
+      .pexpire(hash, NUMBER_OF_GONE_MS)
       .srem(keys.inputs, input)
-      .hdel(keys.discoveries, input)
-      .exec();
+      .hdel(keys.discoveries, input);
+    if (fields.length > 0) transaction.hdel(hash, ...fields);
+    await transaction.exec();
   }
 
   async putDiscovery(discovery: Discovery): Promise<void> {
@@ -72,4 +230,36 @@ export class Inputs {
     const all = await this.#redis.hgetall(keys.discoveries);
     return Object.values(all).map((text) => discoverySchema.parse(JSON.parse(text)));
   }
+}
+
+function newFacts(cause: VersionFacts['cause']): VersionFacts {
+  return {
+    ...{ cause, from: null, commit: null, madeMs: Date.now() },
+    ...{ tookOverMs: null, held: null, forced: false },
+  };
+}
+
+function numbersIn(fields: Readonly<Record<string, string>>): number[] {
+  return Object.keys(fields).flatMap((field) => (/^r:\d+$/.test(field) ? [Number(field.slice(2))] : []));
+}
+
+function factsIn(fields: Readonly<Record<string, string>>, number: number): VersionFacts {
+  const text = fields[`v:${number}`];
+  return text ? versionFactsSchema.parse(JSON.parse(text)) : newFacts('files');
+}
+
+/** What a list of versions shows; a record of an earlier release may lack the rest. */
+const shownOfRecord = inputRecordSchema.pick({ bundle: true, pool: true });
+
+function toRollout(input: string, fields: Readonly<Record<string, string>>): Rollout {
+  const inForce = fields['active'] ? Number(fields['active']) : null;
+  const newest = Number(fields['latest'] ?? 0);
+  const versions = numbersIn(fields)
+    .sort((a, b) => b - a)
+    .map((number) => {
+      const facts = factsIn(fields, number);
+      const { bundle, pool } = shownOfRecord.parse(JSON.parse(fields[`r:${number}`] ?? ''));
+      return { ...facts, number, bundle, pool, state: stateOf(facts, { number, newest, inForce }) };
+    });
+  return { input, file: fields['file'] ?? '', inForce, versions };
 }

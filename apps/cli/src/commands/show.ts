@@ -1,5 +1,6 @@
 import { type RunRecord, schedulerId } from '@pythond/jobs';
-import { Collectors, type CollectorView, Inputs } from '@pythond/registry';
+import { Collectors, type CollectorView, Inputs, type Rollout } from '@pythond/registry';
+import { heldProblem } from '@pythond/scheduler';
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
 import { withFleet } from '../fleet-connection.ts';
@@ -21,10 +22,13 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
     const collectors = new Collectors(redis);
     const view = await findCollector(collectors, wanted);
     const { id, input, inputNumber } = view.record;
-    const [runs, record] = await Promise.all([
+    const inputs = new Inputs(redis);
+    const [runs, record, rollout] = await Promise.all([
       collectors.runs(id, flags.runs),
-      new Inputs(redis).get(input, inputNumber),
+      inputs.get(input, inputNumber),
+      inputs.rollout(input),
     ]);
+    const held = rollout?.versions.find(({ state }) => state === 'held') ?? null;
     if (flags.json) {
       const { bundle = null, cmd = null } = record ?? {};
       printJson(context.terminal, {
@@ -33,11 +37,13 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
         inputNumber,
         bundle,
         cmd,
+        heldBack: held && { number: held.number, ...held.held },
         runs,
       });
       return exitCodes.ok;
     }
     printView(context.terminal, view, record?.bundle ?? null, record?.cmd ?? null);
+    if (rollout) printHeld(context.terminal, rollout);
     printRuns(context.terminal, runs);
     const [last] = runs;
     if (last) printRun(context.terminal, last);
@@ -66,6 +72,12 @@ function printView(
   const ticks = ['due', 'run', 'skipped', 'missed', 'lost'].map((name) => `${counts[name] ?? 0} ${name}`);
   line('ticks', ticks.join(' · '));
   print(terminal);
+}
+
+/** A newer version of its input that does not take over. */
+function printHeld(terminal: Terminal, rollout: Rollout): void {
+  const problem = heldProblem(rollout);
+  if (problem) print(terminal, `${terminal.colors.red('✗')} ${oneLine(problem.text)}\n`);
 }
 
 function printRuns(terminal: Terminal, runs: readonly RunRecord[]): void {
