@@ -22,11 +22,11 @@ const restricted = (exceptIn) => ({
         ...Object.entries(vendors)
           .filter(([, home]) => home !== exceptIn)
           .map(([name, home]) => ({ name, message: `${name} is imported in ${home} only.` })),
-        ...(['libs/runner', 'libs/embedded-redis'].includes(exceptIn)
+        ...(['libs/runner', 'libs/embedded-redis', 'libs/git'].includes(exceptIn)
           ? []
           : childProcesses.map((name) => ({
               name,
-              message: 'Child processes are started in libs/runner and libs/embedded-redis only.',
+              message: 'Child processes are started in libs/runner, libs/embedded-redis and libs/git only.',
             }))),
       ],
     },
@@ -93,6 +93,7 @@ export default [
     'libs/bundles',
     'libs/runner',
     'libs/embedded-redis',
+    'libs/git',
   ].map((home) => ({ files: [`${home}/src/**/*.ts`], rules: restricted(home) })),
   {
     files: ['{apps,libs}/*/package.json'],

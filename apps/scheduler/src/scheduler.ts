@@ -91,7 +91,7 @@ export class Scheduler implements Component {
     this.#fleet = new Fleet(this.#redis);
     const emit = (event: SchedulerEvent) => this.#emit(event);
     this.#board = new ProblemBoard(this.#fleet, emit);
-    this.#git = new GitSource();
+    this.#git = new GitSource({ home, env, onChange: () => this.#scanSoon() });
     this.#reader = new HomeReader({
       ...{ home, env, secretsDirs: settings.secretsDirs, git: this.#git },
       settings: new LiveSettings(settings, options.readSettings),
@@ -140,6 +140,7 @@ export class Scheduler implements Component {
     clearTimeout(this.#again);
     await runAll([
       () => this.#watch.stop(),
+      () => this.#git.stop(),
       ...this.#recurring.map((recurring) => () => recurring.stop()),
       () => this.#discovered?.stop(5_000),
       () => this.#serial.idle(),
