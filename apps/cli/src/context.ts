@@ -42,7 +42,8 @@ export async function settingsOf(
 }
 
 /** For commands that run what is in a home. A folder named by mistake must not become one. */
-export async function requireHome({ home }: Pick<Settings, 'home'>): Promise<void> {
+export async function requireHome({ home, gitRepos }: Pick<Settings, 'home' | 'gitRepos'>): Promise<void> {
+  if (gitRepos !== null) return; // its pythond.toml says where the rest is
   const found = await stat(path.join(home, 'conf.d')).catch(() => null);
   if (found?.isDirectory()) return;
   throw new CommandError(

@@ -5,7 +5,8 @@ import { isSkipped } from '@pythond/bundles';
 
 export interface FolderWatchesOptions {
   readonly home: string;
-  readonly onEvent: () => void;
+  /** `file` is where; the folder alone where the system does not say more. */
+  readonly onEvent: (file: string) => void;
   readonly onTrouble: (message: string) => void;
 }
 
@@ -120,7 +121,7 @@ export class FolderWatches {
       watcher.on('change', (_, name) => this.#event(folder, name === null ? null : String(name)));
       watcher.on('error', () => {
         this.#close(folder);
-        this.#options.onEvent();
+        this.#options.onEvent(folder);
       });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
@@ -133,7 +134,7 @@ export class FolderWatches {
     const names = this.#wanted.get(folder);
     if (names === undefined) return;
     if (name !== null && (names === null ? isEditors(name) : !names.has(name))) return;
-    this.#options.onEvent();
+    this.#options.onEvent(name === null ? folder : path.join(folder, name));
   }
 
   #close(folder: string): void {

@@ -17,6 +17,8 @@ export interface GitSourceOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** A repo has another commit, or another problem, than before. */
   readonly onChange: () => void;
+  /** false: what a fleet has fetched is read, and nothing is fetched. */
+  readonly pulls?: boolean;
 }
 
 /** How long the first reading of the home waits for repos of which nothing is on this machine yet. */
@@ -59,7 +61,7 @@ export class GitSource {
     }
     const isFirst = this.#isFirst;
     this.#isFirst = false;
-    if (isFirst && this.#followed.some(({ version }) => version === null)) {
+    if (isFirst && this.#pulling && this.#followed.some(({ version }) => version === null)) {
       await Promise.race([this.#pulling, pause(FIRST_WAIT_MS, this.#stopping.signal)]);
     }
     return this.#followed.flatMap(({ repo, version }) =>
@@ -88,7 +90,7 @@ export class GitSource {
       }),
     );
     clearTimeout(this.#next);
-    if (this.#followed.length > 0) this.#pull();
+    if (this.#followed.length > 0 && this.#options.pulls !== false) this.#pull();
   }
 
   #pull(): void {
@@ -128,7 +130,11 @@ function problemsOf({ repo, version, error }: Followed): Problem[] {
     ...{ level: 'warning' as const, code: 'git-left-out' },
     text: `gitrepos/${repo.name}: warning: ${note}: it is left out`,
   }));
-  if (error === null) return notes;
+  if (error === null && version) return notes;
+  if (error === null) {
+    const text = `gitrepos/${repo.name}: nothing of it is here: no fleet has fetched it in this home yet`;
+    return [{ level: 'error', code: 'git-unread', text }];
+  }
   const goesOn = version
     ? `commit ${version.commit.slice(0, 12)} goes on`
     : 'nothing of it is here yet, and no input ends for that';

@@ -23,6 +23,8 @@ import type { CheckedCollector, CheckFailure } from './result.ts';
 
 export interface CheckInputOptions {
   readonly home: string;
+  /** Homes of git repos, which come before it. */
+  readonly overlays: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly secretsDirs: readonly string[];
   readonly bundleLimits: Partial<BundleLimits>;
@@ -74,8 +76,8 @@ export async function checkInput(
 }
 
 async function recordOf(definition: InputDefinition, options: CheckInputOptions): Promise<InputRecord> {
-  const { home, bundleLimits: limits } = options;
-  const prepared = await prepareInput(definition, { home, limits });
+  const { home, overlays, bundleLimits: limits } = options;
+  const prepared = await prepareInput(definition, { home, overlays, limits });
   for (const problem of prepared.problems) {
     options.onProblem(problem.level, describeBundleProblem(definition, problem));
   }

@@ -2,15 +2,15 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createBundleCache } from '@pythond/bundles';
-import { readInputs } from '@pythond/config';
 import { createDataKitClient, type Verdict } from '@pythond/datakit';
 import { stringifyExact } from '@pythond/points';
 import { createHostPool, removeFolder } from '@pythond/runner';
+import { readHome } from '@pythond/scheduler';
 import { confineInput, DEFAULT_DATAKIT } from '@pythond/worker';
 import { type CheckInputOptions, checkInput } from '../check/check-input.ts';
 import { printCheck } from '../check/print-check.ts';
 import type { CheckedCollector, CheckFailure, CheckResult } from '../check/result.ts';
-import { type Context, type HomeFlags, requireHome, settingsOf, warn } from '../context.ts';
+import { type Context, type HomeFlags, requireHome, settingsOf } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
 import { harmlessJson } from '../printable.ts';
 import { inputNotConfined, notConfined, sandboxOf } from '../sandbox-lines.ts';
@@ -35,12 +35,12 @@ export async function check(
   });
   await requireHome(settings);
   const { home, secretsDirs, bundleLimits } = settings;
-  const { inputs, problems, datakitConf } = await readInputs({ home, env, secretsDirs });
-  warn(terminal, problems);
+  const { inputs, problems, datakitUrl, overlays } = await readHome(settings, env);
+  for (const { text } of problems) terminal.err.write(`${text}\n`);
   let broken = problems.some(({ level }) => level === 'error');
   if (inputs.length === 0)
     throw new CommandError(
-      `There is nothing to check: no usable [[inputs.pythond]] block in ${home}/conf.d.`,
+      `There is nothing to check: no usable [[inputs.pythond]] block in ${overlays.length > 0 ? `the git repos of ${home}` : `${home}/conf.d`}.`,
     );
   const sandbox = await sandboxOf(context, settings);
   const warning = notConfined(sandbox);
@@ -58,9 +58,20 @@ export async function check(
   const bundles = createBundleCache({ dir: path.join(dir, 'cache'), store });
   const hosts = createHostPool({ maxHosts: Math.max(4, inputs.length), corePath, tmpDir: dir });
   const options: CheckInputOptions = {
-    ...{ home, env, secretsDirs, bundleLimits, store, bundles, hosts, cwd: dir, signal: context.signal },
+    ...{
+      home,
+      overlays,
+      env,
+      secretsDirs,
+      bundleLimits,
+      store,
+      bundles,
+      hosts,
+      cwd: dir,
+      signal: context.signal,
+    },
     confine: (request) => confineInput(request, { level: sandbox.level, corePath, tmpDir: dir }),
-    ownDatakit: settings.datakitUrl ?? datakitConf.url ?? DEFAULT_DATAKIT,
+    ownDatakit: settings.datakitUrl ?? datakitUrl ?? DEFAULT_DATAKIT,
     wanted: (id) => isWanted(id, wanted),
     onProblem: (level, text) => {
       broken ||= level === 'error';
