@@ -10,6 +10,8 @@ export class Narrator {
   readonly #terminal: Terminal;
   /** What was last said of a collector or endpoint: the same trouble is not told again at every tick. */
   readonly #troubles = new Map<string, string>();
+  /** Collectors that were told of, and how often they run. */
+  readonly #found = new Map<string, string>();
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -20,9 +22,12 @@ export class Narrator {
     switch (event.kind) {
       case 'collector-found': {
         const every = event.paused ? 'paused' : `every ${duration(event.everyMs)}`;
+        if (this.#found.get(event.id) === every) return;
+        this.#found.set(event.id, every);
         return this.#line(colors.green('+'), `${oneLine(event.id)}  ${colors.dim(every)}`);
       }
       case 'collector-gone':
+        this.#found.delete(event.id);
         return this.#line(colors.yellow('-'), `${oneLine(event.id)} is gone`);
       case 'module-failed': {
         const { failure, input } = event;
@@ -43,7 +48,7 @@ export class Narrator {
       case 'input-gone': // told with its collectors
         return;
       case 'problem-solved':
-        return this.#timed(colors.green('✓'), `no more: ${oneLine(event.problem.text)}`);
+        return this.#timed(colors.green('✓'), `no more: ${shortened(oneLine(event.problem.text))}`);
       case 'input-failed':
         return this.#line(colors.red('✗'), oneLine(`input ${event.input}: ${event.message}`));
       case 'problem':
@@ -165,6 +170,12 @@ export class Narrator {
   #line(mark: string, text: string): void {
     print(this.#terminal, `  ${mark} ${text}`);
   }
+}
+
+const SHORT = 100;
+
+function shortened(text: string): string {
+  return text.length <= SHORT ? text : `${text.slice(0, SHORT - 1)}…`;
 }
 
 function plural(count: number, noun: string): string {

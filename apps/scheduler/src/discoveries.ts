@@ -46,7 +46,8 @@ export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobE
     await schedule(record, all, adoption, deps);
   }
   const value = discovery.error ? 'failed' : adoption.kind;
-  deps.emit({ kind: 'discovered', input: record.key, collectors: discovery.collectors.length });
+  const collectors = adoption.kind === 'held' ? mine.length : discovery.collectors.length;
+  deps.emit({ kind: 'discovered', input: record.key, collectors });
   return { kind: 'done', value };
 }
 

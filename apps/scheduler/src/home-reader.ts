@@ -39,9 +39,13 @@ export interface HomeReading {
   readonly commitOf: (file: string) => string | null;
 }
 
-/** Reads `pythond.toml`, `datakit.conf` and every conf file. It never throws for what users wrote. */
+/**
+ * Reads `pythond.toml`, `datakit.conf` and every conf file. It never throws for what users wrote. A block that can't be
+ * read now counts as it was when it last could, so that edits of its scripts still roll out.
+ */
 export class HomeReader {
   readonly #options: HomeReaderOptions;
+  #lastGood: ReadonlyMap<string, InputDefinition> = new Map();
 
   constructor(options: HomeReaderOptions) {
     this.#options = options;
@@ -58,8 +62,11 @@ export class HomeReader {
       ...{ home, env, secretsDirs, remembered },
       ...(isOn ? { confDs } : {}),
     });
+    const kept = found.unread.flatMap((key) => this.#lastGood.get(key) ?? []);
+    const inputs = [...found.inputs, ...kept];
+    this.#lastGood = new Map(inputs.map((definition) => [definition.key, definition]));
     return {
-      inputs: found.inputs,
+      inputs,
       unread: found.unread,
       isPartial: isOn && homes.length < repos.repos.length,
       problems: [...[...problems, ...repos.problems, ...found.problems].map(toProblem), ...git.problems()],

@@ -50,18 +50,37 @@ export async function rollOut(definition: InputDefinition, deps: RolloutDeps): P
   const origin = { file: source.file, commit: deps.commitOf(source.file) };
   const put = await inputs.put(contentOf(definition, prepared), origin);
   if (put.changed || deps.discoverUnchanged) {
-    await discoverAgain({ key, number: put.number, pool: definition.pool }, deps.discover);
+    await discoverOnce({ key, number: put.number, pool: definition.pool }, deps.discover);
   }
   return { put, problems };
 }
 
-/** Has a worker import a version, once more if it was imported before. */
+interface VersionRef {
+  readonly key: string;
+  readonly number: number;
+  readonly pool: string;
+}
+
+/** Has a worker import a version. Schedulers that ask for the same ask once. */
+async function discoverOnce(version: VersionRef, discover: RolloutDeps['discover']): Promise<void> {
+  await askToDiscover(version, discoverId(version.key, version.number), discover);
+}
+
+/** Has a worker import a version once more, whatever became of the last time. */
 export async function discoverAgain(
-  { key, number, pool }: { readonly key: string; readonly number: number; readonly pool: string },
+  version: VersionRef,
+  discover: RolloutDeps['discover'],
+  nowMs: number,
+): Promise<void> {
+  await askToDiscover(version, `${discoverId(version.key, version.number)}-${nowMs}`, discover);
+}
+
+async function askToDiscover(
+  { key, number, pool }: VersionRef,
+  id: string,
   discover: RolloutDeps['discover'],
 ): Promise<void> {
-  const options = { id: discoverId(key, number), attempts: DISCOVER_ATTEMPTS };
-  await discover(pool).add({ input: key, number }, options);
+  await discover(pool).add({ input: key, number }, { id, attempts: DISCOVER_ATTEMPTS });
 }
 
 export interface PreparedInput {

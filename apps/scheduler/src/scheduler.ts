@@ -228,7 +228,7 @@ export class Scheduler implements Component {
   async #discoverHeld(): Promise<void> {
     for (const input of this.#board.held) {
       const record = await this.#inputs.latest(input);
-      if (record) await discoverAgain(record, (pool) => this.#discover(pool));
+      if (record) await discoverAgain(record, (pool) => this.#discover(pool), Date.now());
     }
   }
 

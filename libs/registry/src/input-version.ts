@@ -40,6 +40,8 @@ export interface InputVersion extends VersionFacts {
   readonly state: VersionState;
   readonly bundle: string;
   readonly pool: string;
+  /** Equal for versions whose records say the same but for their numbers. */
+  readonly fingerprint: string;
 }
 
 export function stateOf(

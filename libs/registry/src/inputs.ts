@@ -66,7 +66,7 @@ export class Inputs {
   /** Stores content under a new number, unless it is what was put last. */
   async put(content: InputContent, { file, commit }: InputOrigin): Promise<PutResult> {
     const hash = keys.input(content.key);
-    const fingerprint = createHash('sha256').update(JSON.stringify(content)).digest('hex');
+    const fingerprint = fingerprintOf(content);
     const [known, latest, active] = await this.#redis.hmget(hash, 'fingerprint', 'latest', 'active');
     if (known === fingerprint && latest) {
       await this.#redis.hset(hash, 'file', file);
@@ -232,6 +232,10 @@ export class Inputs {
   }
 }
 
+function fingerprintOf(content: object): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+}
+
 function newFacts(cause: VersionFacts['cause']): VersionFacts {
   return {
     ...{ cause, from: null, commit: null, madeMs: Date.now() },
@@ -258,8 +262,10 @@ function toRollout(input: string, fields: Readonly<Record<string, string>>): Rol
     .sort((a, b) => b - a)
     .map((number) => {
       const facts = factsIn(fields, number);
-      const { bundle, pool } = shownOfRecord.parse(JSON.parse(fields[`r:${number}`] ?? ''));
-      return { ...facts, number, bundle, pool, state: stateOf(facts, { number, newest, inForce }) };
+      const { v: _, number: __, ...content } = JSON.parse(fields[`r:${number}`] ?? '');
+      const { bundle, pool } = shownOfRecord.parse(content);
+      const state = stateOf(facts, { number, newest, inForce });
+      return { ...facts, number, bundle, pool, state, fingerprint: fingerprintOf(content) };
     });
   return { input, file: fields['file'] ?? '', inForce, versions };
 }

@@ -102,11 +102,12 @@ async function change(
 async function discover(redis: Redis, { key, number, pool }: InputRecord): Promise<void> {
   const queues: JobQueue<{ input: string; number: number }>[] = [];
   try {
-    await discoverAgain({ key, number, pool }, (name) => {
+    const open = (name: string) => {
       const queue = new JobQueue<{ input: string; number: number }>(queueNames.discover(name), redis);
       queues.push(queue);
       return queue;
-    });
+    };
+    await discoverAgain({ key, number, pool }, open, Date.now());
   } finally {
     for (const queue of queues) await queue.close();
   }
@@ -151,10 +152,12 @@ function requireVersion({ input, versions }: Rollout, number: number): InputVers
   throw new CommandError(`Version ${number} of ${input} is not kept; kept are ${kept}.`);
 }
 
+/** The newest that was in force before and says something else than what is in force now. */
 function versionBefore({ input, inForce, versions }: Rollout): number {
-  const before = versions.find(({ number, state }) => state === 'replaced' && number < (inForce ?? 0));
+  const now = versions.find(({ number }) => number === inForce)?.fingerprint;
+  const before = versions.find(({ state, fingerprint }) => state === 'replaced' && fingerprint !== now);
   if (before) return before.number;
-  throw new CommandError(`${input} has no earlier version that was in force and is kept.`);
+  throw new CommandError(`${input} has no other version that was in force and is kept.`);
 }
 
 function heldVersion({ input, versions }: Rollout): number {
@@ -167,7 +170,7 @@ function toJson({ input, file, inForce, versions }: Rollout) {
   const [newest] = versions;
   return {
     ...{ input, file, inForce, newest: newest?.number ?? null, state: newest?.state ?? null },
-    versions: versions.map(({ forced: _, ...version }) => version),
+    versions: versions.map(({ forced: _, fingerprint: __, ...version }) => version),
   };
 }
 
