@@ -57,8 +57,8 @@ async function workerNames({ fleet, workers }: Running): Promise<string[]> {
 
 /** Waits until each worker has run it saying this, since a moment. */
 async function untilBothRan(running: Running, says: string, sinceMs: number): Promise<void> {
-  const names = await workerNames(running);
   await eventually(`both workers to say ${says}`, async () => {
+    const names = await workerNames(running);
     const runs = await running.fleet.runs('a/a/a:One');
     const by = new Set(
       runs.filter((run) => run.startedMs > sinceMs && saidBy(run) === says).map(({ worker }) => worker),
@@ -147,6 +147,11 @@ describe.concurrent('an edit under a running fleet of two workers', () => {
 
     const shown = await fleet.cli('show', 'a/a/a:One');
     expect(shown.stdout).toContain('version 2 is held back');
+    const table = (await fleet.cli('rollout', 'ls')).stdout
+      .split('\n')
+      .filter((line) => !line.startsWith('✗'));
+    expect(table[0]).toMatch(/^INPUT +VERSION +STATE/);
+    expect(table.filter((line) => line.length > 80)).toEqual([]);
     const listed = await fleet.cli('rollout', 'ls', '--json');
     expect(JSON.parse(listed.stdout)).toMatchObject({
       inputs: [
@@ -223,6 +228,27 @@ describe.concurrent('an edit under a running fleet of two workers', () => {
     await untilBothRan(running, 'worse', await untilInForce(running, 'a', 4));
     expect(await fleet.view('a/a/two:Two')).toBeNull();
   });
+});
+
+describe('a Redis that is flushed under a running fleet', () => {
+  it(
+    'gets everything back, and no worker runs what was in force before under the same number',
+    slow,
+    async ({ onTestFinished }) => {
+      const running = await startFleet(onTestFinished);
+      const { fleet } = running;
+      await fleet.home.write({ 'python.d/a/a.py': speaker('second') });
+      await untilBothRan(running, 'second', await untilInForce(running, 'a', 2));
+      await fleet.redis.flushall();
+      const sinceMs = Date.now();
+      await untilBothRan(running, 'second', sinceMs);
+      expect(await inForce(running, 'a')).toBe(3);
+      expect(await inForce(running, 'b')).toBe(2);
+      const after = await runsSince(running, 'a/a/a:One', sinceMs);
+      expect(new Set(after.map(saidBy))).toEqual(new Set(['second']));
+      await eventually('the other to go on', async () => (await fleet.runs('b/b/b:One')).length > 0);
+    },
+  );
 });
 
 describe('a home whose file system tells nothing', () => {

@@ -71,7 +71,7 @@ export class GitSource {
 
   /** What is wrong with the repos now. */
   problems(): readonly Problem[] {
-    return this.#followed.flatMap(problemsOf);
+    return this.#followed.flatMap((one) => this.#problemsOf(one));
   }
 
   async stop(): Promise<void> {
@@ -123,23 +123,21 @@ export class GitSource {
     }
     return JSON.stringify([one.version, one.error]) !== before;
   }
-}
 
-function problemsOf({ repo, version, error }: Followed): Problem[] {
-  const notes = (version?.notes ?? []).map((note) => ({
-    ...{ level: 'warning' as const, code: 'git-left-out' },
-    text: `gitrepos/${repo.name}: warning: ${note}: it is left out`,
-  }));
-  if (error === null && version) return notes;
-  if (error === null) {
-    const text = `gitrepos/${repo.name}: nothing of it is here: no fleet has fetched it in this home yet`;
-    return [{ level: 'error', code: 'git-unread', text }];
+  #problemsOf({ repo, version, error }: Followed): Problem[] {
+    const where = `gitrepos/${repo.name}`;
+    const notes = (version?.notes ?? []).map((note) => ({
+      ...{ level: 'warning' as const, code: 'git-left-out' },
+      text: `${where}: warning: ${note}: it is left out`,
+    }));
+    if (error === null && (version || this.#options.pulls !== false)) return notes;
+    if (error === null) {
+      const text = `${where}: nothing of it is here: no fleet has fetched it in this home yet`;
+      return [{ level: 'error', code: 'git-unread', text }];
+    }
+    const goesOn = version
+      ? `commit ${version.commit.slice(0, 12)} goes on`
+      : 'nothing of it is here yet, and no input ends for that';
+    return [{ level: 'error', code: error.code, text: `${where}: ${error.message}; ${goesOn}` }, ...notes];
   }
-  const goesOn = version
-    ? `commit ${version.commit.slice(0, 12)} goes on`
-    : 'nothing of it is here yet, and no input ends for that';
-  return [
-    { level: 'error', code: error.code, text: `gitrepos/${repo.name}: ${error.message}; ${goesOn}` },
-    ...notes,
-  ];
 }

@@ -58,6 +58,8 @@ interface Done {
 export class HomeScan {
   readonly #deps: HomeScanDeps;
   readonly #brought = new Map<string, Brought>();
+  /** The highest number of each input, also of those that Redis has lost. */
+  readonly #numbers = new Map<string, number>();
   /** Not asked for when last looked at. */
   #missing = new Set<string>();
   #isFirst = true;
@@ -90,6 +92,11 @@ export class HomeScan {
     if ([...this.#brought.keys()].every((key) => there.has(key))) return false;
     this.#brought.clear();
     return true;
+  }
+
+  /** An input has this number, or had it: no later version may get it again. */
+  knows(input: string, number: number): void {
+    this.#numbers.set(input, Math.max(number, this.#numbers.get(input) ?? 0));
   }
 
   /** One input's trouble is a problem of that input, never of the others. */
@@ -131,7 +138,9 @@ export class HomeScan {
     const { home, inputs, bundles, discover, emit, log } = this.#deps;
     const discoverUnchanged = this.#isFirst;
     const { key } = definition;
+    const above = this.#numbers.get(key) ?? 0;
     const deps: RolloutDeps = {
+      above,
       home,
       overlays,
       limits,
@@ -145,6 +154,7 @@ export class HomeScan {
     const told = problems.map((problem) => bundleProblem(definition, problem));
     if (put === null) return { problems: [...told, filesUnread(definition)], changed: false, settled: false };
     const { number, changed } = put;
+    this.knows(key, number);
     if (changed) log({ input: key, number }, 'input rolled out');
     if (changed && !this.#isFirst) emit({ kind: 'input-changed', input: key, number });
     return { problems: told, changed: changed || this.#isFirst, settled: true };

@@ -20,6 +20,8 @@ export interface RolloutDeps {
   readonly bundles: Pick<BundleArchive, 'put' | 'has'>;
   /** The commit that a block's file came from. */
   readonly commitOf: (file: string) => string | null;
+  /** The highest number that the input is known to have had; 0: none. */
+  readonly above: number;
   /** Whether one that did not change is discovered all the same: what failed to import may work now. */
   readonly discoverUnchanged: boolean;
   /** The discover queue of a pool. */
@@ -48,7 +50,7 @@ export async function rollOut(definition: InputDefinition, deps: RolloutDeps): P
   if (running && modulesLost(running.modules, prepared).length > 0) return { put: null, problems };
   if (!(await bundles.has(digest))) await bundles.put(digest, archive);
   const origin = { file: source.file, commit: deps.commitOf(source.file) };
-  const put = await inputs.put(contentOf(definition, prepared), origin);
+  const put = await inputs.put(contentOf(definition, prepared), origin, deps.above);
   if (put.changed || deps.discoverUnchanged) {
     await discoverOnce({ key, number: put.number, pool: definition.pool }, deps.discover);
   }

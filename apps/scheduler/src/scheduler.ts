@@ -255,6 +255,7 @@ export class Scheduler implements Component {
   #emit(event: SchedulerEvent): void {
     if (event.kind === 'held-back') this.#board.hold(event.input, heldBackProblem(event));
     if (event.kind === 'took-over') this.#board.release(event.input);
+    if (event.kind === 'took-over' || event.kind === 'held-back') this.#scan.knows(event.input, event.number);
     this.#options.log.info(event);
     this.#options.onEvent?.(event);
   }

@@ -63,8 +63,11 @@ export class Inputs {
     this.#redis = redis;
   }
 
-  /** Stores content under a new number, unless it is what was put last. */
-  async put(content: InputContent, { file, commit }: InputOrigin): Promise<PutResult> {
+  /**
+   * Stores content under a new number, unless it is what was put last. `above`: the number that the caller knows of, for
+   * when Redis has lost it: a worker may still hold the record of that number.
+   */
+  async put(content: InputContent, { file, commit }: InputOrigin, above = 0): Promise<PutResult> {
     const hash = keys.input(content.key);
     const fingerprint = fingerprintOf(content);
     const [known, latest, active] = await this.#redis.hmget(hash, 'fingerprint', 'latest', 'active');
@@ -72,6 +75,7 @@ export class Inputs {
       await this.#redis.hset(hash, 'file', file);
       return { number: Number(latest), changed: false };
     }
+    if (Number(latest ?? 0) < above) await this.#redis.hset(hash, 'latest', above);
     const facts = { ...newFacts('files'), commit };
     const number = await this.#add(content, facts, { fingerprint, file, name: content.name }, active ?? null);
     return { number, changed: true };
