@@ -63,6 +63,18 @@ describe('a DataKit that is away', () => {
     expect(tookMs).toBeGreaterThan(((atMs.length - 80) / 80) * 1000 - SLACK_MS);
   });
 
+  it('F01: an hour of 1,000 points in six minutes each: all come with their own times, in few requests', async () => {
+    await faults.way.goWrong({ kind: 'refuse' });
+    for (let ageSeconds = 3_600; ageSeconds > 0; ageSeconds -= 360) {
+      await faults.emit({ points: { M: 1000 }, ageSeconds, kind: 'hour' });
+    }
+    expect(await faults.waiting()).toBe(10_000);
+    await faults.way.goWrong(null);
+    await expectAllAccepted();
+    expect(copiesOf('hour')).toHaveLength(10_000);
+    expect(writes().length).toBeLessThan(80);
+  });
+
   it('F15: killed and started again and again: everything is accepted in the end', async () => {
     for (let round = 0; round < 4; round += 1) {
       const run = faults.emit({ points: { M: 100, L: 100 }, kind: 'f15' });
