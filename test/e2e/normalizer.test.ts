@@ -1,4 +1,5 @@
 import type { DeadLetter } from '@pythond/jobs';
+import { Ledger, noPoints, sumOf } from '@pythond/ledger';
 import { DeadLetters, Outbox } from '@pythond/outbox';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -85,6 +86,39 @@ describe('what DataKit does not take at first', () => {
   });
 });
 
+describe('a delivery that is damaged in Redis (F30)', () => {
+  it('is a dead letter that says so, the others are delivered, and the sum is exact', slow, async () => {
+    const { fleet, datakit } = await start();
+    datakit.goWrong(() => ({ status: 500 }));
+    const run = await fleet.run(id);
+    expect(run.points).toEqual({ reported: 4, delivered: 0, queued: 4, dead: 0 });
+    const waitingIds = await fleet.redis.zrange('{pythond}:deliveries', '0', '-1');
+    expect(waitingIds).toHaveLength(2); // metrics and logs
+    const [logs = ''] = (
+      await Promise.all(
+        waitingIds.map(
+          async (one) => ((await fleet.redis.hget(keyOf(one), 'meta')) ?? '').includes('logging') && one,
+        ),
+      )
+    ).filter((one) => one !== false);
+    const body = await fleet.redis.hgetBuffer(keyOf(logs), 'body');
+    const flipped = Buffer.from(body ?? '').map((byte, index) => (index === 5 ? byte ^ 1 : byte));
+    await fleet.redis.hset(keyOf(logs), 'body', Buffer.from(flipped));
+    datakit.goWrong(null);
+    fleet.start('normalizer');
+    await eventually('nothing to wait any more', async () => (await waiting(fleet)) === 0, 120_000);
+    expect(datakit.standin.points().map(({ measurement }) => measurement)).toEqual(['cpu']);
+    const [letter, ...others] = await letters(fleet);
+    expect(others).toEqual([]);
+    expect(letter).toMatchObject({
+      ...{ points: 3, origins: [{ collector: id }] },
+      reason: { code: 'corrupt', message: expect.stringContaining('its checksum does not match') },
+    });
+    const sum = sumOf(await new Ledger(fleet.redis).of(id));
+    expect(sum).toEqual({ ...noPoints(), emitted: 4, accepted: 1, dead: 3 });
+  });
+});
+
 describe('a point that DataKit would refuse in any case', () => {
   it('is not sent at all, and a dead letter at once', slow, async () => {
     const { fleet, datakit } = await start(`
@@ -145,6 +179,8 @@ async function expectSecondDead(fleet: TestFleet, datakit: FaultyDatakit, run: s
   });
   expect(letter?.body).toMatch(/^web,.*n=2.* \d{19}$/);
 }
+
+const keyOf = (delivery: string) => `{pythond}:delivery:${delivery}`;
 
 async function waiting(fleet: TestFleet): Promise<number> {
   const outbox = new Outbox(fleet.redis);
