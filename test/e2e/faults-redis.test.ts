@@ -163,6 +163,19 @@ describe('F23: on a bad way to Redis', () => {
   });
 });
 
+it('with neither Redis nor DataKit, points are held in memory, and delivered when either is back', async () => {
+  const held = () => faults.worker.stdout().includes('points are held in memory: neither DataKit nor Redis');
+  await faults.way.goWrong({ kind: 'refuse' });
+  // once a run's points meet the DataKit's absence, Redis is gone, too
+  await eventually('points to be on their way', async () => (await faults.waiting()) > 0, LONG_MS);
+  await way.goWrong({ kind: 'refuse' });
+  await eventually('points to be held', held, LONG_MS);
+  await way.goWrong(null);
+  await faults.way.goWrong(null);
+  await delivered(3);
+  expectAllAlive();
+});
+
 it('after all of it every point is accepted, waits, or is a dead letter', async () => {
   await faults.fleet.home.write({ 'ticks.json': 'null' });
   // Runs that began before end; those of later ticks report nothing.
