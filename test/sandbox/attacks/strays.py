@@ -43,6 +43,41 @@ def attack_child(ctx):
     _forever(ctx)
 
 
+@order(where=('run',))
+def attack_leave_the_session(ctx):
+    """Whatever left its process group would not be reached by the signal that ends the group."""
+    if os.fork() == 0:
+        os.setsid()
+        ctx.say({'evidence': 'it left'} if os.getsid(0) == os.getpid() else {'tried': 'setsid'})
+        os._exit(0)
+    os.wait()
+
+
+@order(where=('run',))
+def attack_leave_the_group(ctx):
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        ctx.say({'evidence': 'it left'} if os.getpgrp() == os.getpid() else {'tried': 'setpgid'})
+        os._exit(0)
+    os.wait()
+
+
+@order(where=('run',))
+def attack_adopt_orphans(ctx):
+    """They would not come to the host, which looks for them among its own children."""
+    call('prctl', 36, 1, 0, 0, 0)
+    return 'orphans come to the run'
+
+
+@order(where=('run',))
+def attack_outlive_the_host(ctx):
+    """Without the signal at the host's death."""
+    call('prctl', 1, 0, 0, 0, 0)
+    signal_ = ctypes.c_int()
+    ctypes.CDLL(None).prctl(2, ctypes.byref(signal_), 0, 0, 0)
+    return None if signal_.value == signal.SIGKILL else 'it would not be told'
+
+
 def attack_child_in_a_session_of_its_own(ctx):
     _forever(ctx, os.setsid)
 

@@ -54,9 +54,12 @@ _GIVEN_UP = {'DAC_READ_SEARCH': 2, 'SYS_MODULE': 16, 'SYS_RAWIO': 17, 'SYS_PACCT
 _DEVICES = {'null': (1, 3), 'zero': (1, 5), 'full': (1, 7), 'random': (1, 8), 'urandom': (1, 9), 'tty': (5, 0)}
 _MOUNTED = {'/': 'overlay', '/dev': 'tmpfs', '/dev/pts': 'devpts', '/dev/shm': 'tmpfs', '/dev/mqueue': 'mqueue',
             '/proc': 'proc', '/sys': 'sysfs', '/run': 'tmpfs', '/tmp': 'tmpfs', '/var/tmp': 'tmpfs'}
-# Settings of the whole kernel, which uid 0 may write without any capability. What lies there instead has the same names.
+# Settings of the whole kernel, which uid 0 may write without any capability: covered, /proc/sys by copies of its files.
 _TRIGGER = '/proc/sysrq-trigger'
-_COVERED = {'/proc/sys': 'tmpfs', '/proc/irq': 'tmpfs', _TRIGGER: 'tmpfs'}
+_SETTINGS = '/proc/sys'
+_COVERED = dict.fromkeys((_SETTINGS, '/proc/irq', '/proc/bus', '/proc/fs', '/proc/acpi', '/proc/scsi', '/proc/driver',
+                          _TRIGGER), 'tmpfs')
+_ENVIRONMENT = {'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG': 'C.UTF-8'}
 _CANARY_FOLDERS = ('/etc', '/usr', '/var', '/root', '/tmp', '/run', '/dev', '')
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -140,7 +143,8 @@ def run_contained(files: dict[str, bytes], command: list[str], unprivileged: boo
     `read_only`: not even the disposable root can be written, but for /tmp, /var/tmp, /run and /dev/shm.
     """
     _require(sys.platform == 'linux' and platform.machine() in _PIVOT_ROOT, 'it takes Linux on x86-64 or aarch64')
-    _require(os.geteuid() == 0, 'it takes root, to make namespaces and a root file system that is thrown away')
+    _require(os.geteuid() == 0 and _mapped_root() == 0,
+             'it takes the machine\'s own root, to make namespaces and a root file system that is thrown away')
     bounds = Bounds()
     folder = tempfile.mkdtemp(prefix='pythond-disposable-')
     try:
@@ -168,6 +172,7 @@ class _Launch:
             with os.fdopen(self._asking) as asking:
                 self._check([asking.readline(), asking.readline()])
             os.write(self._answer, b'go\n')
+            os.close(self._answer)
             with os.fdopen(self._report, 'rb') as report:
                 output = report.read()
         except BaseException:
@@ -278,7 +283,7 @@ class _Inside:
             else:
                 _give_up(_GIVEN_UP.values())
                 check_given_up()
-            os.execv(self._command[0], self._command)
+            os.execve(self._command[0], self._command, _ENVIRONMENT)
         except BaseException as error:
             try:
                 _tell({'problem': str(error)})
@@ -302,8 +307,8 @@ class _Inside:
             self._cover_settings(root)
 
     def _cover_settings(self, root: str) -> None:
-        settings = _contents('/proc/sys')
-        for folder in ('/proc/sys', '/proc/irq'):
+        settings = {_SETTINGS + '/kernel/modprobe': b'', **_contents(_SETTINGS)}  # not every kernel has modules
+        for folder in filter(os.path.isdir, _COVERED):
             _mount('tmpfs', root + folder, _QUIET, 'mode=755,size=16m')
         for path, data in settings.items():
             _write(root + path, data, 0o644)
@@ -370,8 +375,6 @@ def foreign_mounts() -> list[str]:
 
 def check_given_up() -> None:
     """Whether this process is without every right that reaches past its namespaces."""
-    if _mapped_root():
-        return
     found = [line for line in _read('/proc/self/status').splitlines() if line.startswith(('CapBnd', 'CapPrm', 'CapEff', 'CapInh'))]
     _require(len(found) == 4, 'the kernel does not tell capabilities')
     for line in found:
