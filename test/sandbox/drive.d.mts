@@ -14,6 +14,7 @@ export type Mode = 'root' | 'root-keeping-uid' | 'user' | 'container';
 
 export const MODES: Readonly<Record<Mode, string>>;
 export function whyNot(): Promise<string | null>;
+export function whyUnconfined(mode: Mode): string | null;
 export function runAttacks(
   mode: Mode,
   options?: {
@@ -22,5 +23,7 @@ export function runAttacks(
     /** Words; attacks whose `group.name` holds one of them. None: all. */
     readonly only?: readonly string[];
     readonly where?: readonly AttackResult['where'][];
+    /** Drop what a worker that was attacked with success complains of. */
+    readonly quiet?: boolean;
   },
 ): Promise<{ readonly results: readonly AttackResult[] }>;

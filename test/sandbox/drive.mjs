@@ -15,6 +15,7 @@ import { findPythons } from '../../tools/pythons.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const OUTER = path.join(here, 'driver', 'outer.py');
+const HOST = path.join(here, '..', '..', 'python.d', 'core', 'pythond_host.py');
 /** Within the range that `ownIdentity` gives out. */
 const OWN_UID = 61_234;
 
@@ -35,18 +36,29 @@ export async function whyNot() {
   return code === 0 ? null : `no disposable root can be made: ${output.trim()}`;
 }
 
+/** Why the sandbox can't be had here in a mode; null: it can. */
+export function whyUnconfined(mode) {
+  const { stdout } = spawnSync(publicPython(), ['-I', HOST, '--probe'], { encoding: 'utf8' });
+  const { landlockAbi, seccomp, dropCapabilities } = JSON.parse(stdout);
+  if (!seccomp || !dropCapabilities) return 'there is no seccomp here, or capabilities can not be dropped';
+  const enough = mode === 'root' ? 1 : 6; // below 6, only a uid of their own keeps runs from sending signals to the worker
+  return landlockAbi >= enough ? null : `Landlock is of ABI ${landlockAbi} here, and this takes ${enough}`;
+}
+
 /** A Python that any user can start: the player and its hosts run under it. */
 export function publicPython() {
   const system = '/usr/bin/python3';
-  if (existsSync(system)) return system;
+  const isNew = ['-c', 'import sys; sys.exit(sys.version_info < (3, 8))'];
+  if (existsSync(system) && spawnSync(system, isNew).status === 0) return system;
   const outside = findPythons().found.filter(({ executable }) => !executable.startsWith(homedir()));
   return outside.at(-1)?.executable ?? null;
 }
 
 /** Runs the attacks; resolves to {mode, level, results}. */
-export async function runAttacks(mode, { level = 'strict', rehearsal = false, ...more } = {}) {
+export async function runAttacks(mode, { level = 'strict', rehearsal = false, quiet = false, ...more } = {}) {
   const python = publicPython();
-  return runDriver({ mode, level, rehearsal, ...more, python, policy: policyFor(python) });
+  const config = { mode, level, rehearsal, ...more, python, policy: policyFor(python) };
+  return runDriver(config, quiet ? 'ignore' : 'inherit');
 }
 
 /** What the worker would tell the hosts of an input that sets no policy key; the driver adds its own folders. */
@@ -71,14 +83,14 @@ export function policyFor(python) {
   });
 }
 
-async function runDriver(config) {
-  const { code, output } = await outer(config);
+async function runDriver(config, log) {
+  const { code, output } = await outer(config, log);
   if (code !== 0) throw new Error(`the driver failed with code ${code}: ${output}`);
   return JSON.parse(output);
 }
 
 /** Runs driver/outer.py; resolves to {code, output}. */
-async function outer(config, log = 'inherit') {
+async function outer(config, log) {
   const folder = mkdtempSync(path.join(tmpdir(), 'pythond-suite-'));
   try {
     const file = path.join(folder, 'config.json');
