@@ -242,8 +242,8 @@ describe('a Redis that is flushed under a running fleet', () => {
       await fleet.redis.flushall();
       const sinceMs = Date.now();
       await untilBothRan(running, 'second', sinceMs);
-      expect(await inForce(running, 'a')).toBe(3);
-      expect(await inForce(running, 'b')).toBe(2);
+      await untilInForce(running, 'a', 3);
+      await untilInForce(running, 'b', 2);
       const after = await runsSince(running, 'a/a/a:One', sinceMs);
       expect(new Set(after.map(saidBy))).toEqual(new Set(['second']));
       await eventually('the other to go on', async () => (await fleet.runs('b/b/b:One')).length > 0);
