@@ -118,9 +118,16 @@ describe.concurrent('an edit under a running fleet of two workers', () => {
       await untilBothRan(running, 'third', third);
       const view = await fleet.view('a/a/a:One');
       expect(view?.record).toMatchObject({ everyMs: 700, name: 'Another', inputNumber: 3 });
-      const grid = (await runsSince(running, 'a/a/a:One', third)).filter(
-        ({ kind, dueMs }) => kind === 'grid' && dueMs > third,
+      // the schedule follows the take-over, so that a tick of the old grid may still come in between
+      await eventually('its schedule to be the new one', async () =>
+        [...(await fleet.ticks.stored()).values()].some(({ everyMs }) => everyMs === 700),
       );
+      const movedMs = Date.now();
+      const grid = await eventually('ticks of the new grid', async () => {
+        const since = await runsSince(running, 'a/a/a:One', movedMs);
+        const own = since.filter(({ kind }) => kind === 'grid');
+        return own.length >= 3 ? own : null;
+      });
       expect(new Set(grid.map(({ dueMs }) => dueMs % 700))).toEqual(new Set([view?.record.offsetMs]));
     },
   );

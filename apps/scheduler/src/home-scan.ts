@@ -123,7 +123,8 @@ export class HomeScan {
     if (known?.definition === text && known.stamp === stamp) {
       return { problems: known.problems, folders, changed: false, fresh: false };
     }
-    const fresh = Date.now() - newestMs < FRESH_MS;
+    // what is far ahead of this clock is of a server whose clock is: nothing can be told of that
+    const fresh = Math.abs(Date.now() - newestMs) < FRESH_MS;
     const { problems, changed, settled } = await this.#rollOut(definition, reading);
     // what was just written may be written again without a trace: it is read once more
     if (settled && !fresh) this.#brought.set(key, { definition: text, stamp, problems });

@@ -1,6 +1,5 @@
 export { type Adoption, adopt } from './adopt.ts';
 export type { SchedulerEvent } from './events.ts';
-export { heldProblem } from './held-problem.ts';
 export type { HomeReading } from './home-reader.ts';
 export { readHome } from './read-home.ts';
 export {

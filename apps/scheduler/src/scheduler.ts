@@ -11,12 +11,11 @@ import {
   type RedisTarget,
   TickQueue,
 } from '@pythond/queue';
-import { BundleArchive, Collectors, Fleet, Inputs } from '@pythond/registry';
+import { BundleArchive, Collectors, Fleet, heldBackProblem, heldProblem, Inputs } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import { takeOver } from './discoveries.ts';
 import type { SchedulerEvent } from './events.ts';
 import { GitSource } from './git-source.ts';
-import { heldBackProblem, heldProblem } from './held-problem.ts';
 import { HomeReader } from './home-reader.ts';
 import { HomeScan } from './home-scan.ts';
 import { HomeWatch } from './home-watch.ts';

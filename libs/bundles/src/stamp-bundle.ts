@@ -8,7 +8,7 @@ import { walk } from './walk.ts';
 export interface BundleStamp {
   /** Equal stamps mean equal content, but for files that changed within {@link FRESH_MS} of being looked at. */
   readonly stamp: string;
-  /** When the newest of its files changed, milliseconds since 1970; 0 without any file. */
+  /** When the newest of its files changed by the file system's own clock, milliseconds since 1970; 0 without a file. */
   readonly newestMs: number;
   /** The folders that were looked at, links resolved: whoever watches watches these. */
   readonly folders: readonly string[];
@@ -32,7 +32,8 @@ export async function stampBundle(request: BundleRequest): Promise<BundleStamp> 
   for (const { path, real, stats } of [...walked.files.values()].sort(byPath)) {
     const { size, mtimeNs, ctimeNs, ino, dev, mode } = stats;
     add('file', path, real, ...[size, mtimeNs, ctimeNs, ino, dev, mode].map(String));
-    for (const ns of [mtimeNs, ctimeNs]) if (ns > newestNs) newestNs = ns;
+    // of the two times that a write sets the one that nobody can set to another
+    if (ctimeNs > newestNs) newestNs = ctimeNs;
   }
   for (const { code, path } of [...problems, ...walked.problems]) add('problem', code, path);
   if (walked.refusal) add('refusal', walked.refusal.code);

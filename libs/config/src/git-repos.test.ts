@@ -56,6 +56,7 @@ describe('[git_repos]', () => {
       { url: 'https://git.example.com/team/shop.git', credentials: { user: 'me', password: 'hunter@2' } },
     ]);
     expect(texts).toEqual([]);
+    expect(url('https://me:100%@git.example.com/shop.git').repos[0]?.credentials?.password).toBe('100%');
   });
 
   it.each([

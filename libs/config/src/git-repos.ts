@@ -85,7 +85,7 @@ function readRemoteUrl(text: string) {
       const credentials =
         url.username === '' && url.password === ''
           ? null
-          : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+          : { user: decoded(url.username), password: decoded(url.password) };
       url.username = '';
       url.password = '';
       return named({ url: url.href, credentials, isLocal: false });
@@ -100,6 +100,15 @@ function readRemoteUrl(text: string) {
       return named({ url: text, credentials: null, isLocal: true });
     default:
       return badUnshown(URL_RULE, URL_HINT);
+  }
+}
+
+/** `%40` is an `@`; what is no such code is what it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

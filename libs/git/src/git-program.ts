@@ -90,7 +90,6 @@ export class GitProgram {
       };
     } finally {
       ending.removeEventListener('abort', kill);
-      if (ending.aborted) kill();
     }
   }
 }

@@ -1,6 +1,7 @@
 export { BundleArchive } from './bundle-archive.ts';
 export { Collectors, type CollectorView } from './collectors.ts';
 export { Fleet, HEARTBEAT_MS, type Problem, problemSchema, type WorkerView } from './fleet.ts';
+export { type HeldBack, heldBackProblem, heldProblem } from './held-problem.ts';
 export type {
   HoldReason,
   InputVersion,

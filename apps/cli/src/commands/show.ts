@@ -1,6 +1,5 @@
 import { type RunRecord, schedulerId } from '@pythond/jobs';
-import { Collectors, type CollectorView, Inputs, type Rollout } from '@pythond/registry';
-import { heldProblem } from '@pythond/scheduler';
+import { Collectors, type CollectorView, heldProblem, Inputs, type Rollout } from '@pythond/registry';
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
 import { withFleet } from '../fleet-connection.ts';

@@ -1,10 +1,14 @@
-import type { HoldReason, Problem, Rollout } from '@pythond/registry';
-import type { SchedulerEvent } from './events.ts';
+import type { Problem } from './fleet.ts';
+import type { HoldReason } from './input-version.ts';
+import type { Rollout } from './inputs.ts';
 
-type HeldBack = Pick<
-  Extract<SchedulerEvent, { kind: 'held-back' }>,
-  'input' | 'number' | 'inForce' | 'reasons'
->;
+export interface HeldBack {
+  readonly input: string;
+  readonly number: number;
+  /** The version that goes on; null: none has taken over yet. */
+  readonly inForce: number | null;
+  readonly reasons: readonly HoldReason[];
+}
 
 const MAX_SHOWN = 3;
 
