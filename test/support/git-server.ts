@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -31,6 +32,8 @@ export interface TestGitOptions {
   readonly name?: string;
   /** What a client has to give, as `user:password`. */
   readonly credentials?: string;
+  /** https with this key and certificate, in PEM. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 const environment = {
@@ -43,7 +46,8 @@ const environment = {
   GIT_COMMITTER_EMAIL: 'test@example.com',
 };
 
-export async function startTestGit({ name = 'shop', credentials }: TestGitOptions = {}): Promise<TestGit> {
+export async function startTestGit(options: TestGitOptions = {}): Promise<TestGit> {
+  const { name = 'shop', credentials, tls } = options;
   const dir = await mkdtemp(path.join(tmpdir(), 'pythond-git-'));
   const bare = path.join(dir, `${name}.git`);
   const work = path.join(dir, 'work');
@@ -57,10 +61,10 @@ export async function startTestGit({ name = 'shop', credentials }: TestGitOption
     git('push', '--quiet', '--force', bare, 'HEAD:refs/heads/master');
     return git('rev-parse', 'HEAD').trim();
   };
-  const server = new GitServer(dir, credentials);
+  const server = new GitServer(dir, credentials, tls);
   await server.listen();
   return {
-    url: `http://127.0.0.1:${server.port}/${name}.git`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${server.port}/${name}.git`,
     ...{ bare, work, git, push },
     requests: () => server.requests,
     commit: async (files, message) => {
@@ -86,18 +90,22 @@ export async function startTestGit({ name = 'shop', credentials }: TestGitOption
 class GitServer {
   readonly #root: string;
   readonly #wanted: string | null;
+  readonly #tls: TestGitOptions['tls'];
   readonly #sockets = new Set<Socket>();
   #server: ReturnType<typeof createServer> | null = null;
   port = 0;
   requests = 0;
 
-  constructor(root: string, credentials: string | undefined) {
+  constructor(root: string, credentials: string | undefined, tls: TestGitOptions['tls']) {
     this.#root = root;
+    this.#tls = tls;
     this.#wanted = credentials === undefined ? null : `Basic ${Buffer.from(credentials).toString('base64')}`;
   }
 
   async listen(): Promise<void> {
-    const server = createServer((request, response) => void this.#answer(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#answer(request, response);
+    const server = this.#tls ? createTlsServer(this.#tls, answer) : createServer(answer);
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));

@@ -44,6 +44,7 @@ export async function gitEnvironment({
   await chmod(askpass, 0o700);
   const taken = TAKEN.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
   return {
+    ...certificates(env),
     ...Object.fromEntries(taken),
     ...{ HOME: folder, XDG_CONFIG_HOME: folder, LANG: 'C', LC_ALL: 'C' },
     ...{ GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_SYSTEM: '/dev/null', GIT_CONFIG_GLOBAL: '/dev/null' },
@@ -54,6 +55,12 @@ export async function gitEnvironment({
     GIT_SSH_COMMAND: sshCommand(repo),
     ...answers(repo, askpass),
   };
+}
+
+/** Where git is built with GnuTLS (Debian, Ubuntu), it does not look at OpenSSL's own variables. */
+function certificates(env: GitEnvironmentOptions['env']): Record<string, string> {
+  const { SSL_CERT_FILE: file, SSL_CERT_DIR: folder } = env;
+  return { ...(file ? { GIT_SSL_CAINFO: file } : {}), ...(folder ? { GIT_SSL_CAPATH: folder } : {}) };
 }
 
 function answers({ credentials, sshKeyPassword, url }: GitRepo, askpass: string): Record<string, string> {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -158,6 +158,49 @@ describe('a repository that wants a password', () => {
       expect(error.code).toBe('git-refused');
       expect(error.message).not.toContain('wr0ng');
     }
+  });
+});
+
+/** Makes certificates for the test alone; without it there is no way to have one. */
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+
+describe('a repository over https', () => {
+  it.skipIf(!hasOpenssl)('is read when its certificate can be checked, and not otherwise', async () => {
+    const dir = await folder();
+    const [key, cert] = [path.join(dir, 'key.pem'), path.join(dir, 'cert.pem')];
+    const config = path.join(dir, 'openssl.cnf'); // a machine need not have one
+    await writeFile(config, '[req]\ndistinguished_name = name\n[name]\n');
+    execFileSync(
+      'openssl',
+      [
+        ...[
+          'req',
+          '-config',
+          config,
+          '-x509',
+          '-newkey',
+          'rsa:2048',
+          '-nodes',
+          '-days',
+          '2',
+          '-subj',
+          '/CN=127.0.0.1',
+        ],
+        ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
+      ],
+      { stdio: 'pipe' },
+    );
+    const tls = { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
+    const remote = await startTestGit({ tls });
+    onTestFinished(() => remote.remove());
+    await remote.commit({ 'a.txt': 'a' });
+    const env = { PATH: process.env['PATH'], GIT_SSL_NO_VERIFY: '1' };
+    const error = await refusal((await mirrorOf(remote.url, { env })).pull(never));
+    expect(error.code).toBe('git-refused');
+    expect(error.message).toContain('SSL_CERT_FILE');
+    expect(remote.requests()).toBe(0);
+    const trusting = await mirrorOf(remote.url, { env: { ...env, SSL_CERT_FILE: cert } });
+    expect(await filesIn((await trusting.pull(never)).dir)).toEqual(['a.txt']);
   });
 });
 
