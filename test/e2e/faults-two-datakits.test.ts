@@ -12,6 +12,7 @@ vi.setConfig({ testTimeout: 600_000 });
 const DOOMED = 8;
 const PLACES = 4;
 const RUNS = 6;
+const LONG_MS = 300_000;
 const LIVE = 'live/live/live:Live';
 
 const doomed = Array.from(
@@ -40,11 +41,10 @@ class Live(DataKitFramework):
         self.feed_metric(measurement='live', fields={'v': 1})
 `;
 
-// F39, and of F05 what concerns others: a DataKit in trouble delays nobody who sends to another one.
-it.each<[string, ProxyFault]>([
-  ['refuses', { kind: 'refuse' }],
-  ['swallows everything', { kind: 'black-hole' }],
-])('a DataKit that %s does not delay what goes to another one by more than a second', async (_, fault) => {
+const faultsOfTheOther: readonly ProxyFault[] = [{ kind: 'refuse' }, { kind: 'black-hole' }];
+
+// F39, and of F05 what concerns others.
+it('a DataKit in trouble does not delay what goes to another one by more than a second', async () => {
   const [dying, other] = await Promise.all([startFaultyDatakit(), startFaultyDatakit()]);
   onTestFinished(async () => {
     await Promise.all([dying.close(), other.close()]);
@@ -62,29 +62,27 @@ it.each<[string, ProxyFault]>([
   fleet.start('normalizer');
   fleet.start('scheduler');
 
-  /** The next runs of the collector that sends to the healthy one, and how long each took from its tick to its end. */
-  const watch = async () => {
+  /** How long each of the next runs that send to the healthy one took from its tick to its end, the longest last. */
+  const delays = async () => {
     const sinceMs = Date.now();
     const done = async (): Promise<RunRecord[] | null> => {
       const runs = (await fleet.runs(LIVE)).filter(({ dueMs, kind }) => kind === 'grid' && dueMs >= sinceMs);
       return runs.length >= RUNS ? runs.slice(0, RUNS) : null;
     };
-    const runs = await eventually(`${RUNS} runs of ${LIVE}`, done, 300_000);
+    const runs = await eventually(`${RUNS} runs of ${LIVE}`, done, LONG_MS);
     expect(runs.map(({ points }) => points.delivered)).toEqual(Array(RUNS).fill(1));
     return runs.map(({ dueMs, endedMs }) => endedMs - dueMs).sort((a, b) => a - b);
   };
-
-  await eventually(
-    'points at both',
-    () => dying.accepted.total > 2 * DOOMED && other.accepted.total > 2,
-    300_000,
-  );
-  const before = await watch();
-  await way.goWrong(fault);
-  const during = await watch();
-  // What it usually takes here, and a second; two more for a machine that halts. Where places are held until the
-  // request's time is over, one run takes eight.
-  const usualMs = before[RUNS / 2] ?? 0;
-  expect(during.at(-1)).toBeLessThanOrEqual(1_000 + 10 * usualMs + 2_000);
-  await way.goWrong(null);
+  const isDelivered = () => dying.accepted.total > 2 * DOOMED && other.accepted.total > 2;
+  await eventually('points at both', isDelivered, LONG_MS);
+  const usualMs = (await delays())[RUNS / 2] ?? 0;
+  for (const fault of faultsOfTheOther) {
+    await way.goWrong(fault);
+    // What it usually takes here, and a second; two more for a machine that halts. Where places are held until the
+    // request's time is over, one run takes eight.
+    expect((await delays()).at(-1), fault.kind).toBeLessThanOrEqual(1_000 + 10 * usualMs + 2_000);
+    await way.goWrong(null);
+    const before = dying.accepted.total;
+    await eventually('points at the other again', () => dying.accepted.total > before + DOOMED, LONG_MS);
+  }
 });
