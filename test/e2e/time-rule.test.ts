@@ -40,7 +40,7 @@ describe('with a DataKit whose clock is three hours ahead', () => {
 
   it('F02: metrics that wait until they are too old are dead letters then, and what else waits is delivered', async () => {
     const before = await faults.conserved();
-    faults.datakit.goWrong(() => replies.failed(503));
+    faults.goWrong(() => replies.failed(503));
     const leftMs = 5_000;
     const { points } = await faults.emit({
       points: { M: 5, L: 4 },
@@ -50,7 +50,7 @@ describe('with a DataKit whose clock is three hours ahead', () => {
     expect(points.queued + points.dead).toBe(9);
     const lateAtMs = Date.now() + leftMs;
     await eventually('them to be too old', () => Date.now() > lateAtMs);
-    faults.datakit.goWrong(null);
+    faults.goWrong(null);
     expect(await faults.conserved()).toMatchObject({
       emitted: before.emitted + 9,
       accepted: before.accepted + 4,

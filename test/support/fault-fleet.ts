@@ -8,7 +8,7 @@ import { type RunningCli, repository } from './cli.ts';
 import { expectConserved, type LedgerSums, marksIn } from './conservation.ts';
 import { eventually } from './eventually.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import { type FaultyDatakit, startFaultyDatakit } from './faulty-datakit.ts';
+import { type Fault, type FaultyDatakit, startFaultyDatakit, type Write } from './faulty-datakit.ts';
 import { makeFleet, type TestFleet } from './fleet.ts';
 import { block } from './home.ts';
 
@@ -23,6 +23,10 @@ export interface Orders {
   /** So many reports, each of an input of its own, and so each a delivery of its own. */
   readonly reports?: number;
 }
+
+/** Whose the fleet's own events are: DataKit is told of dead letters every now and then. */
+const FLEET = 'pythond';
+const isOfFleet = ({ lines }: Write) => lines.every((line) => line.startsWith(`${FLEET},`));
 
 const COLLECTOR = 'emit/emit/emit:Emits' as CollectorId;
 export const TICKS = 'tick/tick/tick:Ticks' as CollectorId;
@@ -55,6 +59,16 @@ export class FaultFleet {
     this.scheduler = parts.scheduler;
   }
 
+  /** What is to go wrong with collectors' points and with probes; not with the fleet's own events. */
+  goWrong(fault: Fault | null): void {
+    this.datakit.goWrong(fault && ((write) => (isOfFleet(write) ? null : fault(write))));
+  }
+
+  /** Writes so far, without the fleet's own events. */
+  writes(): Write[] {
+    return this.datakit.writes.filter((write) => !isOfFleet(write));
+  }
+
   /** One run, to its end. */
   async emit(orders: Orders): Promise<RunRecord> {
     await this.fleet.home.write({ 'orders.json': JSON.stringify(orders) });
@@ -77,6 +91,7 @@ export class FaultFleet {
     );
   }
 
+  /** Of the collectors' points. */
   async letters(): Promise<DeadLetter[]> {
     const dead = new DeadLetters(this.fleet.redis);
     const found: DeadLetter[] = [];
@@ -85,7 +100,7 @@ export class FaultFleet {
       if (letter) found.push(letter);
     }
     await dead.close();
-    return found;
+    return found.filter(({ origins }) => origins.some(({ collector }) => collector !== FLEET));
   }
 
   /** Points in the outbox. */
@@ -126,7 +141,8 @@ export class FaultFleet {
   }
 
   async #ledger(): Promise<LedgerSums> {
-    const sum = sumOf(await new Ledger(this.fleet.redis).of(COLLECTOR)); // not the fleet's own events
+    const entries = await new Ledger(this.fleet.redis).entries();
+    const sum = sumOf(entries.filter(({ collector }) => collector !== FLEET));
     return {
       emitted: sum.emitted,
       accepted: sum.accepted,

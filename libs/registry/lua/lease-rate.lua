@@ -11,7 +11,9 @@ local share = tonumber(redis.call('GET', KEYS[2]))
 if share then
   local left = redis.call('PTTL', KEYS[2])
   if left > recovery then return { 0, left - recovery } end
-  cost = cost / math.min(1, share + (recovery - left) / recovery)
+  share = math.min(1, share + (recovery - left) / recovery)
+  cost = cost / share
+  burst = math.max(1, math.floor(burst * share))
 end
 
 -- More than the burst is never owed; a clock that jumped back may make it look so.
