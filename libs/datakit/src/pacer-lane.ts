@@ -1,6 +1,12 @@
 import type { Clock } from './clock.ts';
 import { onAbort } from './on-abort.ts';
 
+/** Waits for its turn; let go with 0, or sent away with the wait. */
+export interface Waiter {
+  readonly patienceMs: number;
+  readonly answer: (waitMs: number) => void;
+}
+
 /** The least that a server gets to breathe after a 429, and the most that its Retry-After may ask. */
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 60_000;
@@ -21,7 +27,7 @@ export class PacerLane {
   readonly #perMs: number;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #waiters: (() => void)[] = [];
+  readonly #waiters: Waiter[] = [];
   #tokens: number;
   #countedMs: number;
   #resumeMs = Number.NEGATIVE_INFINITY;
@@ -45,14 +51,17 @@ export class PacerLane {
     return recovered && this.#waiters.length === 0 && this.#tokens === this.#burst;
   }
 
-  async take(signal: AbortSignal): Promise<void> {
+  async take(signal: AbortSignal, patienceMs = Number.POSITIVE_INFINITY): Promise<number> {
     signal.throwIfAborted();
-    if (this.#waiters.length === 0 && this.#takeToken()) return;
-    await new Promise<void>((resolve, reject) => {
-      const waiter = () => {
+    if (this.#waiters.length === 0 && this.#takeToken()) return 0;
+    const pauseMs = this.#resumeMs - this.#clock.now();
+    if (pauseMs > patienceMs) return pauseMs;
+    return new Promise<number>((resolve, reject) => {
+      const answer = (waitMs: number) => {
         forget();
-        resolve();
+        resolve(waitMs);
       };
+      const waiter: Waiter = { patienceMs, answer };
       const forget = onAbort(signal, () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
         this.#arm();
@@ -72,12 +81,13 @@ export class PacerLane {
       this.#countedMs = this.#resumeMs;
       this.#tokens = 0;
     }
+    sendAway(this.#waiters, this.#resumeMs - now);
     this.#arm();
     return this.#resumeMs - now;
   }
 
   #pump(): void {
-    while (this.#waiters.length > 0 && this.#takeToken()) this.#waiters.shift()?.();
+    while (this.#waiters.length > 0 && this.#takeToken()) this.#waiters.shift()?.answer(0);
     this.#arm();
   }
 
@@ -113,4 +123,12 @@ export class PacerLane {
     // Whole milliseconds: a fraction can be too little for the clock to show that it passed.
     this.#cancelTimer = this.#clock.after(Math.ceil(waitMs), () => this.#pump());
   }
+}
+
+/** Those whose patience is shorter than the wait leave with it. */
+export function sendAway(waiters: Waiter[], waitMs: number): void {
+  const leaving = waiters.filter(({ patienceMs }) => patienceMs < waitMs);
+  const staying = waiters.filter(({ patienceMs }) => patienceMs >= waitMs);
+  waiters.splice(0, waiters.length, ...staying);
+  for (const { answer } of leaving) answer(waitMs);
 }

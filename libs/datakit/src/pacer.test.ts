@@ -68,6 +68,21 @@ describe('createPacer', () => {
     expect(busiestSecond(moments)).toBeLessThanOrEqual(80);
   });
 
+  it('sends away who has not the patience for a pause, when it begins and while it lasts', async () => {
+    const clock = new ManualClock();
+    const pacer = createPacer({ perSecond: 1, clock, random: () => 0.5 });
+    expect(await pacer.take('a', never, 1000)).toBe(0);
+    const short = pacer.take('a', never, 1000);
+    const long = pacer.take('a', never);
+    await pacer.throttled('a', null);
+    expect(await short).toBe(1250);
+    await clock.advance(50);
+    expect(await pacer.take('a', never, 1000)).toBe(1200);
+    await clock.advance(10_000);
+    expect(await long).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
   it('takes several 429s at once for one', async () => {
     const clock = new ManualClock();
     const pacer = createPacer({ clock, random: () => 0 });

@@ -6,8 +6,11 @@ import { PacerLane } from './pacer-lane.ts';
  * `createSharedPacer` lays the same face over what they share.
  */
 export interface Pacer {
-  /** Waits for the right to send one request. Rejects with the signal's reason, and for nothing else. */
-  take(key: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Waits for the right to send one request, and gives 0 with it; or, as soon as it is known that the wait is longer than
+   * `patienceMs` (default: for ever), the wait, without the right. Rejects with the signal's reason, and for nothing else.
+   */
+  take(key: string, signal: AbortSignal, patienceMs?: number): Promise<number>;
   /** The server said "too many": wait, then go slower. Gives how long until the next request may go. */
   throttled(key: string, afterMs: number | null): Promise<number>;
 }
@@ -37,7 +40,7 @@ export function createPacer(options: PacerOptions = {}): Pacer {
     return lane;
   };
   return {
-    take: (key, signal) => laneOf(key).take(signal),
+    take: (key, signal, patienceMs) => laneOf(key).take(signal, patienceMs),
     throttled: async (key, afterMs) => laneOf(key).throttled(afterMs),
   };
 }

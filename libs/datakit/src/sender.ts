@@ -1,4 +1,4 @@
-import { abortedCause } from './cause.ts';
+import { abortedCause, causeOf } from './cause.ts';
 import type { DataKitClientOptions, DEFAULTS } from './client-options.ts';
 import { systemClock } from './clock.ts';
 import { type Delivery, type Destination, pathOf, routeOf } from './delivery.ts';
@@ -26,6 +26,10 @@ export interface Attempt {
   readonly text: string;
 }
 
+/** Who waits for a route that was told to slow down holds a place that others need: a second is enough. */
+const PATIENCE_MS = 1_000;
+const PACED = causeOf('throttled', 'the server asked for fewer requests: nothing was sent');
+
 /** Sends writes: pace, find a place, gate, post, judge, tell. Every write goes this one way. */
 export class Sender {
   readonly #transport: Transport;
@@ -43,9 +47,9 @@ export class Sender {
     const gate = new Gate(this.#settings.health, delivery.endpoint, route);
     const heldBefore = gate.peek();
     if (heldBefore) return unanswered(heldBefore);
-    if (!(await this.#paced(route, options.signal))) {
-      return unanswered({ kind: 'unknown', cause: abortedCause });
-    }
+    const waitMs = await this.#paced(route, options.signal);
+    if (waitMs === null) return unanswered({ kind: 'unknown', cause: abortedCause });
+    if (waitMs > 0) return unanswered({ kind: 'held', afterMs: waitMs, cause: PACED });
     const { endpoint } = delivery;
     const { knownGood = false, signal } = options;
     const place = await this.#transport.place(endpoint, signal);
@@ -73,13 +77,13 @@ export class Sender {
     return { method: 'POST', path: pathOf(delivery, extra), headers, body, maxAnswerBytes };
   }
 
-  /** False: stopped while waiting. */
-  async #paced(route: string, signal: AbortSignal): Promise<boolean> {
+  /** 0: go. Else how long to wait; null: stopped while waiting. */
+  async #paced(route: string, signal: AbortSignal): Promise<number | null> {
     try {
-      await this.#settings.pacer?.take(route, signal);
-      return !signal.aborted;
+      const waitMs = (await this.#settings.pacer?.take(route, signal, PATIENCE_MS)) ?? 0;
+      return signal.aborted ? null : waitMs;
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted) return null;
       throw error;
     }
   }

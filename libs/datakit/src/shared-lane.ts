@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import { onAbort } from './on-abort.ts';
 import type { Pacer } from './pacer.ts';
+import { sendAway, type Waiter } from './pacer-lane.ts';
 import type { RateSource } from './rate-source.ts';
 
 /** How long what was leased may be used. The source's rate is made for it. */
@@ -30,7 +31,9 @@ export interface SharedLaneOptions {
  */
 export class SharedLane {
   readonly #options: SharedLaneOptions;
-  readonly #waiters: (() => void)[] = [];
+  readonly #waiters: Waiter[] = [];
+  /** Nothing goes before, as far as the source has told. */
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #takenMs: number[] = [];
   #left = 0;
   #leftUntilMs = Number.NEGATIVE_INFINITY;
@@ -49,38 +52,50 @@ export class SharedLane {
     return quiet && now > this.#leftUntilMs && now > this.#awayUntilMs;
   }
 
-  async take(signal: AbortSignal): Promise<void> {
+  async take(signal: AbortSignal, patienceMs = Number.POSITIVE_INFINITY): Promise<number> {
     signal.throwIfAborted();
-    const now = this.#options.clock.now();
-    if (now < this.#awayUntilMs) return this.#options.fallback.take(this.#options.key, signal);
+    const { clock, fallback, key } = this.#options;
+    const now = clock.now();
+    if (now < this.#awayUntilMs) return fallback.take(key, signal, patienceMs);
+    if (this.#pausedUntilMs - now > patienceMs) return this.#pausedUntilMs - now;
     this.#takenMs.push(now);
     if (this.#waiters.length === 0 && this.#left > 0 && now <= this.#leftUntilMs) {
       this.#left -= 1;
-      return;
+      return 0;
     }
-    await this.#wait(signal);
+    const waitMs = await this.#wait(signal, patienceMs);
+    if (waitMs > 0) return waitMs;
     // Not the source's leave, but word that it is away.
-    if (this.#options.clock.now() < this.#awayUntilMs)
-      await this.#options.fallback.take(this.#options.key, signal);
+    return clock.now() < this.#awayUntilMs ? fallback.take(key, signal, patienceMs) : 0;
   }
 
   async slowDown(afterMs: number | null): Promise<number> {
     const { source, fallback, key } = this.#options;
     this.#left = 0;
     const here = await fallback.throttled(key, afterMs);
+    let waitMs = here;
     try {
-      return await this.#inTime(source.slowDown(key, afterMs));
+      waitMs = await this.#inTime(source.slowDown(key, afterMs));
     } catch {
-      return here;
+      // Then the fallback's word counts: the lane will find the source away, too.
     }
+    this.#paused(waitMs);
+    return waitMs;
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
+  /** Who has not the patience for such a wait goes away with it. */
+  #paused(waitMs: number): void {
+    this.#pausedUntilMs = this.#options.clock.now() + waitMs;
+    sendAway(this.#waiters, waitMs);
+  }
+
+  #wait(signal: AbortSignal, patienceMs: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const waiter = () => {
+      const answer = (waitMs: number) => {
         forget();
-        resolve();
+        resolve(waitMs);
       };
+      const waiter: Waiter = { patienceMs, answer };
       const forget = onAbort(signal, () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
         reject(signal.reason);
@@ -99,15 +114,16 @@ export class SharedLane {
       this.#leftUntilMs = clock.now() + LEASE_MS;
       while (this.#left > 0 && this.#waiters.length > 0) {
         this.#left -= 1;
-        this.#waiters.shift()?.();
+        this.#waiters.shift()?.answer(0);
       }
+      if (granted === 0) this.#paused(waitMs);
       this.#asking = false;
       if (this.#waiters.length > 0) this.#askAgain(waitMs);
     } catch {
       this.#asking = false;
       this.#awayUntilMs = clock.now() + AWAY_MS;
       this.#left = 0;
-      for (const waiter of this.#waiters.splice(0)) waiter();
+      for (const { answer } of this.#waiters.splice(0)) answer(0);
     }
   }
 

@@ -52,8 +52,9 @@ class FakeFallback implements Pacer {
   taken = 0;
   slowed = 0;
 
-  async take(): Promise<void> {
+  async take(): Promise<number> {
     this.taken += 1;
+    return 0;
   }
 
   async throttled(): Promise<number> {
@@ -155,6 +156,21 @@ describe('a pacer with a shared source', () => {
     expect(fallback.slowed).toBe(1);
     source.mood = 'failing';
     expect(await pacer.throttled('a', null)).toBe(1000);
+  });
+
+  it('sends away who has not the patience for a pause, when it begins and while it lasts', async () => {
+    const { clock, source, pacer } = setUp(1, 1);
+    await pacer.take('a', never);
+    const short = pacer.take('a', never, 1000);
+    const long = pacer.take('a', never);
+    await clock.advance(10);
+    await pacer.throttled('a', null);
+    expect(await short).toBe(1234);
+    await clock.advance(34);
+    expect(await pacer.take('a', never, 1000)).toBe(1200);
+    expect(source.asked.length).toBeLessThanOrEqual(2);
+    await clock.advance(5000);
+    expect(await long).toBe(0);
   });
 
   it('stops waiting when told to', async () => {

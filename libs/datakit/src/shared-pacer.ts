@@ -30,7 +30,7 @@ export function createSharedPacer(options: SharedPacerOptions): Pacer {
     return lane;
   };
   return {
-    take: (key, signal) => laneOf(key).take(signal),
+    take: (key, signal, patienceMs) => laneOf(key).take(signal, patienceMs),
     throttled: (key, afterMs) => laneOf(key).slowDown(afterMs),
   };
 }

@@ -84,6 +84,7 @@ describe('the rates that senders share', () => {
     const fallback: Pacer = {
       take: async () => {
         alone += 1;
+        return 0;
       },
       throttled: async () => 0,
     };
