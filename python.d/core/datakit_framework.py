@@ -91,7 +91,7 @@ class DataKitFramework:
             if points:
                 posts.append((category, query, ip, port, points))
         if posts:
-            _sink.report(posts)
+            _sink.report(posts, self)
         return ''
 
     def feed_metric(self, input: Any = None, measurement: Any = None, tags: Any = None, fields: Any = None,
@@ -160,7 +160,7 @@ class DataKitFramework:
             return _http_post(url, dumps(raw_data).encode('utf-8'), 'application/json')
         category, query, ip, port = route
         if category is not None:
-            _sink.report([(category, query, ip, port, raw_data)])
+            _sink.report([(category, query, ip, port, raw_data)], self)
             return ''
         return self.__post_lasterror(url, raw_data, dumps(raw_data))
 
@@ -314,7 +314,7 @@ class _DeskSink:
     A host puts an object with these four methods in its place, see _pythond/_sink.py.
     """
 
-    def report(self, posts: list[Post]) -> None:
+    def report(self, posts: list[Post], _collector: Any = None) -> None:
         # Everything is encoded before the first POST: a report goes out whole or raises.
         bodies = [dumps(points).encode('utf-8') for _, _, _, _, points in posts]
         for (category, query, ip, port, _), body in zip(posts, bodies):

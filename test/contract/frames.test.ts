@@ -122,7 +122,13 @@ function asDecoded(frame: HostFrame | RunFrame): Record<string, unknown> {
     case 'lasterror':
       return { input: frame.lastError.input, err_content: frame.lastError.content };
     case 'warning':
-      return { ...frame.warning };
+      return frame.collector === null ? { ...frame.warning } : { ...frame.warning, collector: frame.collector };
+    case 'loaded':
+      return { ...frame.loaded };
+    case 'pass-began':
+      return { ...frame.began };
+    case 'pass-ended':
+      return { ...frame.ended };
     case 'finished':
       return { error: frame.error };
     case 'report': {

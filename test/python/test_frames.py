@@ -19,7 +19,8 @@ KINDS = {'to-host': frames.TO_HOST, 'from-host': frames.FROM_HOST, 'from-run': f
 NAMES = {getattr(frames, name): name.lower() for name in (
     'SETUP', 'RUN', 'RENEW', 'CANCEL', 'STOP', 'READY', 'STARTED', 'RESULT', 'OUTPUT', 'ENDED', 'FATAL', 'REPORT',
     'LASTERROR', 'WARNING', 'RAW', 'FINISHED', 'STATE')}
-NAMES[frames.NEW_STATE] = 'newstate'
+NAMES.update({frames.NEW_STATE: 'newstate', frames.LOADED: 'loaded', frames.PASS_BEGAN: 'passbegan',
+              frames.PASS_ENDED: 'passended'})
 
 
 def golden():

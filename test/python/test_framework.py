@@ -22,7 +22,7 @@ class Recorder:
     def __init__(self):
         self.posts, self.raws, self.errors, self.warnings = [], [], [], []
 
-    def report(self, posts):
+    def report(self, posts, _collector=None):
         # As a real sink does: everything is encoded, or nothing is taken.
         self.posts += json.loads(json.dumps([list(post) for post in posts]))
 

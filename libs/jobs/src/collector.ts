@@ -25,6 +25,8 @@ export const moduleFailureSchema = z.object({
   message: z.string(),
   traceback: z.string(),
   hint: z.string().nullable(),
+  /** True when the sandbox refused it listen(), which residents have. Workers of earlier versions do not say. */
+  wantsListen: z.boolean().optional(),
 });
 export type ModuleFailure = z.infer<typeof moduleFailureSchema>;
 
@@ -46,5 +48,9 @@ export const collectorRecordSchema = z.object({
   /** Milliseconds within the interval at which its ticks are due; 1 ≤ offset < every. */
   offsetMs: z.number().int().nonnegative(),
   pool: z.string(),
+  /** What its block or class asks for. Records of earlier versions do not say. */
+  isolation: z.enum(['auto', 'run', 'resident']).optional(),
+  /** Set: it runs in the resident process of its input, and this is why. */
+  resident: z.object({ code: z.string(), message: z.string() }).nullish(),
 });
 export type CollectorRecord = z.infer<typeof collectorRecordSchema>;

@@ -25,6 +25,11 @@ export function schedulerId(id: CollectorId): SchedulerId {
   return base32(createHash('sha256').update(id).digest()) as SchedulerId;
 }
 
+/** The id of the resident process of one version of an input: its plan and its lease have it. */
+export function residentId(input: string, number: number): string {
+  return base32(createHash('sha256').update(`resident\n${input}\n${number}`).digest());
+}
+
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
 function base32(bytes: Uint8Array): string {

@@ -11,6 +11,7 @@ export {
   type CollectorId,
   collectorId,
   type RunId,
+  residentId,
   type SchedulerId,
   schedulerId,
 } from './ids.ts';
@@ -44,6 +45,12 @@ export {
   type PointForm,
   pointFormSchema,
 } from './payloads.ts';
+export {
+  type ResidentPlan,
+  type ResidentReason,
+  residentPlanSchema,
+  residentReasonSchema,
+} from './resident.ts';
 export {
   type Outcome,
   outcomeSchema,

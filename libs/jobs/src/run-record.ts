@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * How a run ended. The first reason wins: a run that was killed and raised on its way out was killed.
- * `skipped`, `lost` and `gone` are ticks for which nothing ran.
+ * `skipped`, `lost` and `gone` are ticks for which nothing ran; `running` is a run that goes on.
  */
 export const outcomeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('succeeded') }),
@@ -25,6 +25,8 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('skipped'), reason: z.enum(['overlap', 'paused', 'gone', 'expired']) }),
   z.object({ kind: z.literal('lost') }),
+  /** Only of a resident, and only until its run() returns: such a record is no history yet. */
+  z.object({ kind: z.literal('running') }),
 ]);
 export type Outcome = z.infer<typeof outcomeSchema>;
 
@@ -82,5 +84,7 @@ export const runRecordSchema = z.object({
   stderr: z.string(),
   stdoutBytes: z.number().int(),
   stderrBytes: z.number().int(),
+  /** A run of a resident: one call of run() in a process that stays. Records of earlier versions do not say. */
+  resident: z.boolean().optional(),
 });
 export type RunRecord = z.infer<typeof runRecordSchema>;

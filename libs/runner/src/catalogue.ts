@@ -34,8 +34,10 @@ const failureSchema = z
   })
   .transform(({ refused, hint, ...failure }) => {
     const hints = [...(hint === null ? [] : [hint]), ...refusalHints(refused ?? [])];
-    return { ...failure, hint: hints.join('; ') || null };
+    const wantsListen = refused?.some(({ key }) => key === 'listen') ?? false;
+    return { ...failure, hint: hints.join('; ') || null, ...(wantsListen ? { wantsListen } : {}) };
   });
+export const failuresSchema = z.array(failureSchema).max(MAX_COLLECTORS);
 
 /**
  * The payload of `ready`: what a host found in the modules it was told to import. Its `collectors` and `failures`
@@ -51,8 +53,10 @@ export const catalogueSchema = z.object({
     .array(collectorSchema)
     .max(MAX_COLLECTORS)
     .refine((found) => new Set(found.map(({ key }) => key)).size === found.length, 'a key twice'),
-  failures: z.array(failureSchema).max(MAX_COLLECTORS),
+  failures: failuresSchema,
   warnings: z.array(codeAndMessage).max(1_000),
+  /** What the imports left that runs in processes of their own don't share: threads, connections. Older hosts do not say. */
+  leavings: z.array(codeAndMessage).max(100).default([]),
   /** What the imports printed. */
   stdout: text(262_144),
   stderr: text(262_144),

@@ -21,6 +21,9 @@ export const frameType = {
   raw: 0x24,
   finished: 0x25,
   newState: 0x26,
+  loaded: 0x27,
+  passBegan: 0x28,
+  passEnded: 0x29,
 } as const;
 
 /** What a run may leave to the next one; it is kept well within a frame. */

@@ -4,7 +4,7 @@ import type { HostOptions } from './host.ts';
 /** What makes one kind of host: everything that decides what runs in it and under which rights. */
 export type HostSpec = Pick<
   HostOptions,
-  'interpreter' | 'environment' | 'bundleRoot' | 'modules' | 'roots' | 'policy' | 'limits'
+  'interpreter' | 'environment' | 'bundleRoot' | 'modules' | 'roots' | 'policy' | 'limits' | 'resident'
 > & {
   /** Whose it is. Two inputs never share a host: it refuses a second run of one module's class, and each has its own. */
   readonly input?: string | undefined;
@@ -26,7 +26,7 @@ export function hostKey(spec: HostSpec): string {
 }
 
 function canonical(spec: HostSpec): string {
-  const { input, interpreter, environment, bundleRoot, modules, roots, policy, limits } = spec;
+  const { input, interpreter, environment, bundleRoot, modules, roots, policy, limits, resident } = spec;
   return JSON.stringify([
     input ?? null,
     interpreter.executable,
@@ -36,6 +36,7 @@ function canonical(spec: HostSpec): string {
     roots ?? [],
     Object.entries(policy).sort(byName),
     Object.entries(limits ?? {}).sort(byName),
+    resident ?? false,
   ]);
 }
 

@@ -49,6 +49,12 @@ export class HostLink {
     });
   }
 
+  /** Leaves in the socket what the host sends, or reads on. */
+  hold(hold: boolean): void {
+    if (hold) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
   close(): void {
     this.#closed = true;
     this.#decoder.release();

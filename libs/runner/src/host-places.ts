@@ -64,6 +64,11 @@ export class HostPlaces {
     if (this.#onIdle && !this.isBusy()) this.#onIdle();
   }
 
+  /** It is not lent again. */
+  retire(place: PooledHost): void {
+    this.#retire(place, 'unwanted');
+  }
+
   isBusy(): boolean {
     return [...this.#open].some(({ idle }) => !idle);
   }

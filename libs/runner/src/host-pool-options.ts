@@ -14,8 +14,8 @@ export interface HostPoolOptions extends Pick<HostOptions, 'corePath' | 'tmpDir'
   readonly createHost?: ((options: HostOptions) => Host) | undefined;
 }
 
-/** Why a host is not lent any more: to make room; because it ran often enough, or grew; because the pool stops. */
-export type RetireReason = 'evicted' | 'worn' | 'stopping';
+/** Why a host is not lent any more: to make room; because it ran often enough, or grew; by request; because the pool stops. */
+export type RetireReason = 'evicted' | 'worn' | 'unwanted' | 'stopping';
 
 export type HostEvent =
   | { readonly kind: 'starting'; readonly key: string; readonly pid: number | null }
@@ -33,6 +33,8 @@ export interface AcquireOptions {
 export interface HostLease {
   readonly host: Host;
   readonly catalogue: Catalogue;
+  /** Has the host stopped when its last lease is back: it is not lent again. */
+  retire(): void;
   /** When all runs that were started through this lease are over; may be called again. */
   release(): void;
 }

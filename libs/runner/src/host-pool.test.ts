@@ -38,6 +38,8 @@ class FakeHost implements Host {
   run(): never {
     throw new Error('runs nothing');
   }
+  holdResults(): void {}
+
   residentKb(): number {
     return this.kb;
   }

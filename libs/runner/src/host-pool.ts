@@ -97,6 +97,7 @@ class PlacesPool implements HostPool {
     return {
       host,
       catalogue,
+      retire: () => this.#places.retire(place),
       release: () => {
         if (held) this.#places.leave(place);
         held = false;

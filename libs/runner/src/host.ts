@@ -13,6 +13,8 @@ export interface HostOptions extends Omit<HostCommand, 'executable'> {
   readonly modules: readonly ModuleRef[];
   /** Folders of the bundle that user code may import from, in order; those of the modules come after them. */
   readonly roots?: readonly string[] | undefined;
+  /** Its one run is a resident, which imports the modules itself: the catalogue is empty. */
+  readonly resident?: boolean | undefined;
   /** What its runs may do. */
   readonly policy: Confinement;
   readonly limits?: Partial<HostLimits> | undefined;
@@ -39,6 +41,8 @@ export interface Host {
   readonly runs: { readonly total: number; readonly live: number };
   /** @throws HostNotReadyError unless its state is `ready` */
   run(request: RunRequest): RunHandle;
+  /** Leaves what its runs report unread, so that they wait; or reads on. */
+  holdResults(hold: boolean): void;
   /** Resident memory of the host alone, KiB; null when it is not known. */
   residentKb(): number | null;
   /** Ends all runs at once, and the host. Complete when it resolves; may be called at any time, and again. */

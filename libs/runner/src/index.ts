@@ -1,3 +1,4 @@
+export { CappedText } from './capped-text.ts';
 export type { Catalogue } from './catalogue.ts';
 export {
   FrameError,
@@ -42,6 +43,9 @@ export { removeFolder } from './remove-folder.ts';
 export type { CancelReason, EndCause, RunEnd } from './run-end.ts';
 export {
   type LastError,
+  type Loaded,
+  type PassBegan,
+  type PassEnded,
   type PointsReport,
   type RawReport,
   type Report,
@@ -49,7 +53,7 @@ export {
   readRunFrame,
   runFrameLimits,
 } from './run-frames.ts';
-export { RunCancellation, type RunHandle, type RunRequest } from './run-request.ts';
+export { type ResidentRequest, RunCancellation, type RunHandle, type RunRequest } from './run-request.ts';
 export { probeSandbox, type SandboxProbeRequest } from './sandbox-probe.ts';
 export type { Exceeded } from './usage-watch.ts';
 export { wayTo } from './way-to.ts';

@@ -51,13 +51,13 @@ export class LiveRun implements RunHandle, RunFacts {
     this.run = run;
     this.#request = request;
     this.#host = host;
-    this.stream = new RunStream(host.streams, request.onReport);
+    this.stream = new RunStream(host.streams, request);
     this.result = new Promise((resolve) => {
       this.#resolve = resolve;
     });
     this.#timeoutAtMs = this.#askedMs + host.limits.startMs;
     this.#leaseAtMs = this.#leaseEnd(this.#askedMs, request.leaseMs);
-    const { collector, timeoutMs, leaseMs, signal, onOutput, state, carriesState = true } = request;
+    const { collector, timeoutMs, leaseMs, signal, onOutput, state, carriesState = true, resident } = request;
     if (state) host.sendState(run, state);
     host.send(frameType.run, {
       run,
@@ -67,6 +67,7 @@ export class LiveRun implements RunHandle, RunFacts {
       capture: true,
       live: onOutput !== undefined,
       state: carriesState,
+      ...(resident ? { residents: resident.collectors } : {}),
     });
     if (signal) this.#onAbort = () => this.cancel(host.limits.killGraceMs, reasonOf(signal));
     signal?.addEventListener('abort', this.#onAbort as () => void, { once: true });

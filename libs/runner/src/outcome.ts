@@ -87,6 +87,7 @@ export function causeOf(end: RunEnd, limits: Pick<HostLimits, 'resultBytes' | 'p
       return `killed: ${killOf(end, outcome.reason, limits)}`;
     case 'skipped':
     case 'lost':
+    case 'running':
       return outcome.kind;
   }
 }

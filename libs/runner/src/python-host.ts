@@ -21,6 +21,9 @@ import { type Exceeded, UsageWatch, type WatchedHost, type WatchedRun } from './
 /** From the closing of descriptor 3 to the end of the process. */
 const HANG_UP_GRACE_MS = 1_000;
 
+/** Between two looks at what a resident uses. */
+const RESIDENT_REST_MS = 1_000;
+
 /** One for all hosts of this process. */
 const usageWatch = new UsageWatch();
 
@@ -54,6 +57,7 @@ export function createHost(options: HostOptions): Host {
  */
 class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher, WatchedHost {
   readonly limits: HostLimits;
+  readonly restMs: number;
   readonly policy: Confinement;
   readonly streams: RunStreamLimits;
   readonly #life: HostLife;
@@ -67,6 +71,7 @@ class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher, WatchedHo
   constructor(options: HostOptions) {
     this.limits = { ...defaultHostLimits, ...options.limits };
     this.policy = options.policy;
+    this.restMs = options.resident ? RESIDENT_REST_MS : 0;
     const budget = { held: 0, max: this.limits.pendingBytes };
     this.streams = { frames: runFrameLimits, budget };
     this.#runs = new HostRuns(this, this);
@@ -124,6 +129,10 @@ class PythonHost implements Host, RunHost, HostLinkEvents, RunWatcher, WatchedHo
     if (this.state.kind !== 'ready') throw new HostNotReadyError(this.state.kind);
     request.signal?.throwIfAborted();
     return this.#runs.add(request);
+  }
+
+  holdResults(hold: boolean): void {
+    this.#link.hold(hold);
   }
 
   stop(): Promise<HostDeath> {

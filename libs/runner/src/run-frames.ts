@@ -1,12 +1,13 @@
 import { type RunError, type RunWarning, runErrorSchema } from '@pythond/jobs';
 import { type Refusal, refusalSchema } from '@pythond/sandbox';
 import { z } from 'zod';
+import { failuresSchema } from './catalogue.ts';
 import { FrameError } from './errors.ts';
 import type { FrameLimits } from './frame-decoder.ts';
 import { frameType, MAX_FRAME_BYTES, MAX_STATE_BYTES } from './frames.ts';
 import { check, issueOf } from './host-frames.ts';
 import { splitObject, utf8 } from './json-text.ts';
-import { codeAndMessage, count, name, nanoseconds, text } from './schema-parts.ts';
+import { codeAndMessage, count, measure, name, nanoseconds, text } from './schema-parts.ts';
 
 interface ReportHeader {
   /** Which report call of the run, from 0. */
@@ -18,6 +19,8 @@ interface ReportHeader {
   readonly port: string | null;
   /** The moment of the report call. */
   readonly atNs: bigint;
+  /** Of a resident: whose it is, as far as its process knows. */
+  readonly collector?: string | null | undefined;
 }
 
 /** Points as the script passed them: JSON text as Python writes it, `NaN` and long integers included. */
@@ -44,11 +47,15 @@ export interface LastError {
 export type RunFrame =
   | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'lasterror'; readonly lastError: LastError }
-  | { readonly type: 'warning'; readonly warning: RunWarning }
+  | { readonly type: 'warning'; readonly warning: RunWarning; readonly collector: string | null }
+  | { readonly type: 'loaded'; readonly loaded: Loaded }
+  | { readonly type: 'pass-began'; readonly began: PassBegan }
+  | { readonly type: 'pass-ended'; readonly ended: PassEnded }
   /** `state` is only good during the call that got it. */
   | { readonly type: 'state'; readonly state: Buffer }
   | { readonly type: 'finished'; readonly error: RunError | null; readonly refused: readonly Refusal[] };
 
+const MAX_KEY_CHARS = 8_192;
 const address = z.union([name(1_024), z.number()]).nullable();
 const headerShape = {
   /** A process that the script forked numbers its reports from its pid on. */
@@ -58,6 +65,7 @@ const headerShape = {
   ip: address,
   port: address,
   at: nanoseconds,
+  collector: name(MAX_KEY_CHARS).nullish(),
 };
 const rawSchema = z.object(headerShape);
 const pointsSchema = z.object({ ...headerShape, more: z.boolean() });
@@ -74,6 +82,28 @@ const finishedSchema = z.object({
   refused: z.array(refusalSchema).max(MAX_REFUSED).nullish(),
 });
 
+const warningSchema = codeAndMessage.extend({ collector: name(MAX_KEY_CHARS).nullish() });
+const loadedSchema = z.object({
+  /** Keys of the collectors that were built. */
+  collectors: z.array(name(MAX_KEY_CHARS)).max(10_000),
+  failures: failuresSchema,
+  warnings: z.array(codeAndMessage).max(1_000),
+});
+const passShape = { collector: name(MAX_KEY_CHARS), pass: count, at: nanoseconds };
+const passBeganSchema = z.object({ ...passShape, kind: z.enum(['first', 'grid']), dueMs: count });
+const passEndedSchema = z.object({
+  ...passShape,
+  cpuMs: measure,
+  error: errorSchema.nullable(),
+  refused: z.array(refusalSchema).max(MAX_REFUSED).default([]),
+});
+
+/** A resident has imported its modules and built its collectors; what could not be built is among the failures. */
+export type Loaded = z.infer<typeof loadedSchema>;
+/** A resident calls run() of one of its collectors. */
+export type PassBegan = z.infer<typeof passBeganSchema>;
+export type PassEnded = z.infer<typeof passEndedSchema>;
+
 const MIB = 1024 * 1024;
 const MAX_HEADER_BYTES = 256 * 1024;
 
@@ -86,7 +116,11 @@ export const runFrameLimits: FrameLimits = (type) => {
     case frameType.lastError:
     case frameType.warning:
     case frameType.finished:
+    case frameType.passBegan:
+    case frameType.passEnded:
       return MIB;
+    case frameType.loaded:
+      return 8 * MIB;
     case frameType.newState:
       return 1 + MAX_STATE_BYTES;
     default:
@@ -106,7 +140,13 @@ export function readRunFrame(type: number, payload: Buffer): RunFrame {
       return { type: 'lasterror', lastError: { input, content } };
     }
     case frameType.warning:
-      return { type: 'warning', warning: check('warning', codeAndMessage, payload) };
+      return readWarning(payload);
+    case frameType.loaded:
+      return { type: 'loaded', loaded: check('loaded', loadedSchema, payload) };
+    case frameType.passBegan:
+      return { type: 'pass-began', began: check('pass-began', passBeganSchema, payload) };
+    case frameType.passEnded:
+      return { type: 'pass-ended', ended: check('pass-ended', passEndedSchema, payload) };
     case frameType.newState:
       return { type: 'state', state: payload };
     case frameType.finished:
@@ -114,6 +154,11 @@ export function readRunFrame(type: number, payload: Buffer): RunFrame {
     default:
       throw new FrameError('unknown-type', `a frame of type ${type} in a run's result`);
   }
+}
+
+function readWarning(payload: Buffer): RunFrame {
+  const { collector, ...warning } = check('warning', warningSchema, payload);
+  return { type: 'warning', warning, collector: collector ?? null };
 }
 
 function readFinished(payload: Buffer): RunFrame {
@@ -155,7 +200,7 @@ function bodyOf(text: string): string {
 }
 
 function header(parsed: z.infer<typeof rawSchema>): ReportHeader {
-  const { report, category, query, ip, port, at } = parsed;
+  const { report, category, query, ip, port, at, collector } = parsed;
   return {
     report,
     category,
@@ -163,6 +208,7 @@ function header(parsed: z.infer<typeof rawSchema>): ReportHeader {
     ip: ip === null ? null : String(ip),
     port: port === null ? null : String(port),
     atNs: at,
+    ...(collector === undefined ? {} : { collector }),
   };
 }
 

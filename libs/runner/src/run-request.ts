@@ -1,9 +1,25 @@
+import type { RunWarning } from '@pythond/jobs';
 import type { Stream } from './host-frames.ts';
 import type { CancelReason, RunEnd } from './run-end.ts';
-import type { Report } from './run-frames.ts';
+import type { Loaded, PassBegan, PassEnded, Report } from './run-frames.ts';
+
+/** A run that stays: one process with a thread for each collector, whose run() is called at its ticks. */
+export interface ResidentRequest {
+  /** `everyMs` and `offsetMs` are the grid, counted from 1970; the first call comes at once. */
+  readonly collectors: readonly {
+    readonly collector: string;
+    readonly everyMs: number;
+    readonly offsetMs: number;
+  }[];
+  readonly onLoaded: (loaded: Loaded) => void;
+  readonly onPassBegan: (began: PassBegan) => void;
+  readonly onPassEnded: (ended: PassEnded) => void;
+  /** `collector` is null when it is not known whose it is. */
+  readonly onWarning: (warning: RunWarning, collector: string | null) => void;
+}
 
 export interface RunRequest {
-  /** The `key` of a collector in the host's catalogue. */
+  /** The `key` of a collector in the host's catalogue; of a resident any name. */
   readonly collector: string;
   readonly timeoutMs: number;
   /** How long the run may go on without {@link RunHandle.renew}. */
@@ -12,6 +28,8 @@ export interface RunRequest {
   readonly state?: Buffer | null | undefined;
   /** Whether what it changes is to be told, in {@link RunEnd.state}; true unless said otherwise. */
   readonly carriesState?: boolean | undefined;
+  /** Only on a host that was made for it. */
+  readonly resident?: ResidentRequest | undefined;
   /** Cancels the run; a {@link RunCancellation} as its reason says why. */
   readonly signal?: AbortSignal | undefined;
   /**

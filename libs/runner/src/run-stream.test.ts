@@ -19,11 +19,16 @@ const finished = encodeJsonFrame(frameType.finished, { error: null });
 function open(onReport?: (points: string) => void) {
   const reports: string[] = [];
   const budget = { held: 0, max: 2_000_000 };
-  const stream = new RunStream({ frames: runFrameLimits, budget }, (frame) => {
-    const points = frame.kind === 'points' ? frame.points : frame.body;
-    reports.push(points);
-    onReport?.(points);
-  });
+  const stream = new RunStream(
+    { frames: runFrameLimits, budget },
+    {
+      onReport: (frame) => {
+        const points = frame.kind === 'points' ? frame.points : frame.body;
+        reports.push(points);
+        onReport?.(points);
+      },
+    },
+  );
   return { stream, reports, budget };
 }
 

@@ -3,6 +3,7 @@ import type { Refusal } from '@pythond/sandbox';
 import { FrameError } from './errors.ts';
 import { FrameDecoder, type FrameLimits, type FrameSink, type HoldBudget } from './frame-decoder.ts';
 import { type LastError, type Report, readRunFrame } from './run-frames.ts';
+import type { ResidentRequest, RunRequest } from './run-request.ts';
 
 const MAX_LAST_ERRORS = 100;
 const MAX_WARNINGS = 100;
@@ -35,10 +36,12 @@ export class RunStream implements FrameSink {
   state: Buffer | null = null;
   readonly #decoder: FrameDecoder;
   readonly #onReport: ((report: Report) => void) | undefined;
+  readonly #resident: ResidentRequest | undefined;
 
-  constructor(limits: RunStreamLimits, onReport: ((report: Report) => void) | undefined) {
+  constructor(limits: RunStreamLimits, request: Pick<RunRequest, 'onReport' | 'resident'>) {
     this.#decoder = new FrameDecoder(limits.frames, limits.budget);
-    this.#onReport = onReport;
+    this.#onReport = request.onReport;
+    this.#resident = request.resident;
   }
 
   push(bytes: Buffer): void {
@@ -72,7 +75,17 @@ export class RunStream implements FrameSink {
         if (this.lastErrors.length < MAX_LAST_ERRORS) this.lastErrors.push(frame.lastError);
         break;
       case 'warning':
-        this.#warn(frame.warning);
+        if (this.#resident) this.#resident.onWarning(frame.warning, frame.collector);
+        else this.#warn(frame.warning);
+        break;
+      case 'loaded':
+        this.#ofResident().onLoaded(frame.loaded);
+        break;
+      case 'pass-began':
+        this.#ofResident().onPassBegan(frame.began);
+        break;
+      case 'pass-ended':
+        this.#ofResident().onPassEnded(frame.ended);
         break;
       case 'state':
         this.state = Buffer.from(frame.state);
@@ -85,6 +98,11 @@ export class RunStream implements FrameSink {
       default:
         frame satisfies never;
     }
+  }
+
+  #ofResident(): ResidentRequest {
+    if (this.#resident) return this.#resident;
+    throw new FrameError('unknown-type', 'a frame that only a resident may send');
   }
 
   #report(report: Report): void {

@@ -12,5 +12,6 @@ export function setupOf(options: HostOptions, tmpRoot: string, limits: HostLimit
     roots: options.roots ?? [],
     limits: { outputKeptBytes, resultBytes, points, killGraceMs, leaseMarginMs },
     policy: options.policy,
+    ...(options.resident ? { resident: true } : {}),
   };
 }

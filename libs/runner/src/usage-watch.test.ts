@@ -23,7 +23,7 @@ afterEach(() => {
 });
 
 /** This process as a host, and its child as a run of it. */
-function watched(limits: Partial<WatchedHost['usageLimits']>, run: Partial<WatchedRun> = {}) {
+function watched(limits: Partial<WatchedHost['usageLimits']>, run: Partial<WatchedRun> = {}, restMs = 0) {
   const said: string[] = [];
   const one: WatchedRun = {
     ...{ pid: child.pid ?? 0, folder: 'run-0', startedMs: performance.now() - 10_000 },
@@ -31,7 +31,7 @@ function watched(limits: Partial<WatchedHost['usageLimits']>, run: Partial<Watch
     ...run,
   };
   const host: WatchedHost = {
-    ...{ pid: process.pid, tmpRoot, usageLimits: { ...roomy, ...limits }, isBusy: false },
+    ...{ pid: process.pid, tmpRoot, usageLimits: { ...roomy, ...limits }, isBusy: false, restMs },
     watchedRuns: () => [one],
     exceed: (what) => void said.push(`host ${what}`),
   };
@@ -64,6 +64,10 @@ describe.skipIf(process.platform !== 'linux')('the watch over what runs use', ()
     writeFileSync(join(tmpRoot, 'run-0/file'), Buffer.alloc(2 * MIB, 'x'));
     expect(await watched({ tmpBytes: MIB })()).toEqual(['run tmp']);
     expect(await watched({ tmpBytes: 0.4 * MIB }, { folder: null })()).toEqual(['host tmp']);
+  });
+
+  it('looks no more often than a host needs it', async () => {
+    expect(await watched({ processes: 0 }, {}, 600_000)()).toEqual([]);
   });
 
   it('leaves young runs alone', async () => {

@@ -22,6 +22,8 @@ export interface WatchedHost {
   readonly pid: number | null;
   readonly tmpRoot: string;
   readonly usageLimits: Pick<ConfinementLimits, 'memoryBytes' | 'tmpBytes' | 'cpuMs' | 'processes'>;
+  /** It is looked at no more often: what stays for long need not be looked at as often as what may be over soon. */
+  readonly restMs: number;
   /** Whether user code may be running: imports, or runs. */
   readonly isBusy: boolean;
   watchedRuns(): WatchedRun[];
@@ -97,6 +99,7 @@ export class UsageWatch {
   }
 
   #isDue(host: WatchedHost, lookedMs: number, now: number): boolean {
+    if (now - lookedMs < host.restMs) return false;
     if (now - lookedMs >= this.#idleEveryMs) return true;
     const runs = host.watchedRuns();
     if (runs.length === 0) return host.isBusy;

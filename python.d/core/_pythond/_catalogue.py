@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Iterator
 
     from ._confine import Confinement
+    from ._leavings import Leavings
     from ._setup import Module
 
 _ABSTRACT = 1 << 20  # the type flag that inspect.isabstract reads; inspect itself is costly to import
@@ -26,6 +27,11 @@ class Catalogue:
         self._bundle_root = bundle_root
         self._failures_size = 0
         self.confinement: Confinement | None = None
+        self.wanted: set[str] | None = None  # keys of those to be built; None: all
+        self.leavings: Leavings | None = None
+        self.unbuilt: list[tuple[str, Module, type]] = []  # key, module, class
+        self._keys: set[str] = set()
+        self._last_key = ''
         self.instances: dict[str, Any] = {}
         self.collectors: list[dict[str, Any]] = []
         self.failures: list[dict[str, Any]] = []
@@ -67,6 +73,7 @@ class Catalogue:
                     self._add_class(module, code, cls)
                 except BaseException as error:  # its constructor, or an attribute that can't be used
                     self.fail(module, error, cls.__name__, _constructor_hint(error, cls))
+                    self.unbuilt.append((self._last_key, module, cls))
 
     def _add_class(self, module: Module, code: ModuleType, cls: type) -> None:
         if cls.__flags__ & _ABSTRACT:
@@ -76,18 +83,24 @@ class Catalogue:
                 self.warn('class-without-run', '{}: class {} does not define run(), so it is taken for a base class '
                           'and not run'.format(module.file, cls.__name__))
             return
-        instance = cls()
-        entry = self._entry(module, cls, instance)
-        self.collectors.append(entry)
-        self.instances[entry['key']] = instance
+        key = self._key('{}/{}:{}'.format(module.dir, module.name, cls.__name__))
+        if self.wanted is None or key in self.wanted:
+            self.build(key, module, cls)
 
-    def _entry(self, module: Module, cls: type, instance: Any) -> dict[str, Any]:
+    def build(self, key: str, module: Module, cls: type) -> None:
+        """Raises what the constructor raises, or when an attribute can't be used."""
+        instance = cls()
+        if self.leavings is not None:
+            self.leavings.of_instance(cls.__name__, instance)
+        self.collectors.append(self._entry(key, module, cls, instance))
+        self.instances[key] = instance
+
+    def _entry(self, key: str, module: Module, cls: type, instance: Any) -> dict[str, Any]:
         warnings: list[dict[str, str]] = []
         name = getattr(instance, 'name', None)
         if name is None or name is self._framework.name:
             name = cls.__name__
-        return {'key': self._key('{}/{}:{}'.format(module.dir, module.name, cls.__name__)),
-                'module': module.name, 'dir': module.dir, 'class': cls.__name__, 'name': shorten(str(name), 256),
+        return {'key': key, 'module': module.name, 'dir': module.dir, 'class': cls.__name__, 'name': shorten(str(name), 256),
                 'interval': interval(getattr(instance, 'interval', DEFAULT_INTERVAL)),
                 'timeout': timeout(getattr(instance, 'timeout', None), warnings),
                 'isolation': isolation(getattr(instance, 'isolation', None), warnings),
@@ -95,9 +108,11 @@ class Catalogue:
 
     def _key(self, wanted: str) -> str:
         key, number = wanted, 1
-        while key in self.instances:
+        while key in self._keys:
             number += 1
             key = '{}#{}'.format(wanted, number)
+        self._keys.add(key)
+        self._last_key = key
         return key
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ._confine import Confinement
     from ._orders import RunOrder
+    from ._resident import Residence
     from ._state import States
 
 _STREAMS = ('stdout', 'stderr', '__stdout__', '__stderr__')
@@ -35,6 +36,7 @@ class Inheritance:
         self.threads = threads
         self.confinement = confinement  # None at level none
         self.states = states
+        self.residence: Residence | None = None  # of a host whose run is a resident
         self.host_pid = getpid()
 
 
@@ -43,11 +45,14 @@ def run_child(host: Inheritance, instance: Any, order: RunOrder, ends: list[int]
     code = _NOT_STARTED
     try:
         _settle(host, ends, foreign)
-        sink = Sink(RESULT)
+        sink = _sink_of(host)
         host.framework._sink = sink
         if host.confinement is not None:
             host.confinement.enter_run()  # everything is in place, no user code has run yet
-        code = _execute(host, instance, order, sink)
+        if host.residence is not None:
+            code = _reside(host, order, sink)
+        else:
+            code = _execute(host, instance, order, sink)
     except BaseException as error:
         _complain(error)
     finally:
@@ -96,6 +101,22 @@ def _reseed(numpy_random: Any) -> None:
         numpy_random.seed()
     except Exception:
         pass  # something else of that name
+
+
+def _sink_of(host: Inheritance) -> Sink:
+    if host.residence is None:
+        return Sink(RESULT)
+    from ._resident import ResidentSink
+
+    return ResidentSink(RESULT)
+
+
+def _reside(host: Inheritance, order: RunOrder, sink: Any) -> int:
+    from ._resident import reside
+
+    reside(host, order.residents or [], sink)
+    sink.finish(None)
+    return _RETURNED
 
 
 def _execute(host: Inheritance, instance: Any, order: RunOrder, sink: Sink) -> int:

@@ -112,8 +112,10 @@ class Host:
     def _start(self, order: RunOrder) -> None:
         if order.run in self._runs:
             raise frames.FrameError('does-not-fit', 'run {} goes on already'.format(order.run))
+        if (order.residents is None) is not (self._inheritance.residence is None):
+            return self._refuse(order, 'a resident has a host of its own, which takes no other run')
         instance = self._instances.get(order.collector)
-        if instance is None:
+        if instance is None and order.residents is None:
             return self._refuse(order, 'this host has no collector "{}"'.format(order.collector))
         for run in self._runs.values():
             if run.key == order.collector:

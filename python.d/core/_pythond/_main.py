@@ -22,11 +22,12 @@ from ._failures import describe
 from ._folders import Folders
 from ._host import Host
 from ._imports import ImportOutput
+from ._leavings import Leavings
 from ._linux import Children
-from ._modules import load
-from ._paths import open_to_user_code
+from ._load import load_collectors
 from ._rehearsal import rehearse
-from ._setup import PROTOCOL, Module, Setup
+from ._resident import Residence
+from ._setup import PROTOCOL, Setup
 from ._signals import take_over
 from ._sink import ImportSink
 from ._state import States
@@ -89,7 +90,10 @@ def _start(control: Control, core: str) -> Host:
     catalogue = Catalogue(framework.DataKitFramework, setup.bundle_root)
     catalogue.confinement = confinement
     began = monotonic()
-    _import(core, setup, catalogue, framework)
+    framework._sink = ImportSink(catalogue.warn)
+    if not setup.resident:
+        catalogue.leavings = Leavings(setup.bundle_root, output.thread)
+        load_collectors(core, setup, catalogue)
     import_ms = (monotonic() - began) * 1000
     if getpid() != me:  # a process that an import forked and did not end
         _exit(0)
@@ -100,6 +104,8 @@ def _start(control: Control, core: str) -> Host:
     threads = _user_threads(output.thread)
     states = States(Bundle(setup.bundle_root), catalogue.instances)
     inheritance = Inheritance(framework, take_over(), threads, confinement, states)
+    if setup.resident:
+        inheritance.residence = Residence(core, setup)
     if not threads:  # which may hold any lock
         rehearse(framework)
     gc.collect()
@@ -109,6 +115,7 @@ def _start(control: Control, core: str) -> Host:
         'python': {'version': sys.version.split()[0], 'executable': sys.executable, 'prefix': sys.prefix},
         'importMs': round(import_ms, 3), 'threads': threads,
         'collectors': catalogue.collectors, 'failures': catalogue.failures, 'warnings': catalogue.warnings,
+        'leavings': catalogue.leavings.reasons() if catalogue.leavings is not None else [],
         'stdout': printed[0], 'stderr': printed[1]})
     return Host(control, setup.limits, catalogue.instances, inheritance, folders, children, output.readers)
 
@@ -151,26 +158,6 @@ def _framework(core: str) -> ModuleType:
 
     sys.path.remove(core)
     return datakit_framework
-
-
-def _import(core: str, setup: Setup, catalogue: Catalogue, framework: ModuleType) -> None:
-    framework._sink = ImportSink(catalogue.warn)
-    wanted = [*setup.roots, *(module.root for module in setup.modules)]
-    roots = [os.path.join(setup.bundle_root, root) for root in wanted]
-    open_to_user_code(core, roots, catalogue.warn)
-    sys.dont_write_bytecode = True  # a bundle's folder is named by its content, and stays as it is
-    loaded: list[tuple[Module, ModuleType]] = []
-    for module, root in zip(setup.modules, roots):
-        path = os.path.join(setup.bundle_root, module.file)
-        if os.path.basename(path) == 'datakit_framework.py':
-            catalogue.warn('framework-copy', '{} is a copy of the framework: it is not used, and not needed'.format(
-                module.file))
-            continue
-        try:
-            loaded.append((module, load(module.name, path, root)))
-        except BaseException as error:  # SystemExit too: that module alone has failed
-            catalogue.fail(module, error)
-    catalogue.add(loaded)
 
 
 def _user_threads(own: int) -> int:

@@ -29,7 +29,7 @@ def seconds(record: dict[str, Any], key: str) -> float:
 class RunOrder:
     """A `run` frame."""
 
-    __slots__ = ('run', 'collector', 'timeout_s', 'lease_s', 'capture', 'live', 'carries', 'state')
+    __slots__ = ('run', 'collector', 'timeout_s', 'lease_s', 'capture', 'live', 'carries', 'state', 'residents')
 
     def __init__(self, record: dict[str, Any]) -> None:
         self.run = run_number(record)
@@ -40,6 +40,23 @@ class RunOrder:
         self.live: bool = field(record, 'live', bool, False)
         self.carries: bool = field(record, 'state', bool, True)  # whether what it changes goes on with the next run
         self.state: bytes | None = None  # what earlier runs left it
+        residents = field(record, 'residents', list, None)
+        self.residents = None if residents is None else [ResidentOrder(each) for each in residents]
+
+
+class ResidentOrder:
+    """One collector of a resident, and the grid that its run() is called on."""
+
+    __slots__ = ('collector', 'every_ms', 'offset_ms')
+
+    def __init__(self, record: Any) -> None:
+        if not isinstance(record, dict):
+            raise FrameError('does-not-fit', 'an entry of "residents" is not an object')
+        self.collector: str = field(record, 'collector', str)
+        self.every_ms: int = field(record, 'everyMs', int)
+        self.offset_ms: int = field(record, 'offsetMs', int)
+        if self.every_ms < 1 or self.offset_ms < 0:
+            raise FrameError('does-not-fit', 'a grid of {} ms, {} ms'.format(self.every_ms, self.offset_ms))
 
 
 class StateOrder:

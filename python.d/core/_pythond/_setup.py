@@ -53,6 +53,7 @@ class Setup:
         self.roots = [_text(item) for item in field(record, 'roots', list, [])]
         self.limits = Limits(field(record, 'limits', dict, {}))
         self.policy: dict[str, Any] = field(record, 'policy', dict, {})
+        self.resident: bool = field(record, 'resident', bool, False)  # imports nothing itself: its one run does
 
 
 def _text(value: Any) -> str:

@@ -39,14 +39,16 @@ class Sink:
     def is_owner(self) -> bool:
         return getpid() == self._owner
 
-    def report(self, posts: list[tuple[str, dict[str, str], str | None, int | str | None, Any]]) -> None:
+    def report(self, posts: list[tuple[str, dict[str, str], str | None, int | str | None, Any]],
+               collector: Any = None) -> None:
         at = time_ns()
         # A number is taken only when all has been encoded: what raises leaves no gap.
         encoded = [(category, query, ip, port, _pieces(points)) for category, query, ip, port, points in posts]
         with self._own_lock():
             whole = []
+            mark = self._mark(collector)
             for category, query, ip, port, pieces in encoded:
-                head = self._head(category, query, ip, port, at) + ', "points": '
+                head = self._head(category, query, ip, port, at) + mark + ', "points": '
                 last = pieces.pop()
                 for piece in pieces:
                     whole.append(frames.frame(frames.REPORT, (head + piece + ', "more": true}').encode('ascii')))
@@ -58,14 +60,14 @@ class Sink:
         if len(text) > _FRAME_TEXT_LIMIT:
             raise too_large(len(text))
         with self._own_lock():
-            head = self._head(category, query, ip, port, time_ns())
+            head = self._head(category, query, ip, port, time_ns()) + self._mark(None)
             self._write(frames.frame(frames.RAW, (head + ', "body": ' + text + '}').encode('ascii')))
 
     def lasterror(self, _url: str, input_name: str, err_content: str) -> None:
-        self._say(frames.LASTERROR, {'input': input_name[:_TEXT_LIMIT], 'err_content': err_content[:_TEXT_LIMIT]})
+        self._tell(frames.LASTERROR, {'input': input_name[:_TEXT_LIMIT], 'err_content': err_content[:_TEXT_LIMIT]})
 
     def warning(self, code: str, message: str) -> None:
-        self._say(frames.WARNING, {'code': code, 'message': message[:_TEXT_LIMIT]})
+        self._tell(frames.WARNING, {'code': code, 'message': message[:_TEXT_LIMIT]})
 
     def state(self, data: bytes) -> None:
         with self._own_lock():
@@ -88,6 +90,13 @@ class Sink:
             source = dumps(ip) + ', "port": ' + dumps(port)
         return '{"report": %d, "category": %s, "query": %s, "ip": %s, "at": "%d"' % (
             number, quoted(category), dumps(query) if query else '{}', source, at)
+
+    def _mark(self, _collector: Any) -> str:
+        """Members that a report gets besides."""
+        return ''
+
+    def _tell(self, kind: int, value: dict[str, Any]) -> None:
+        self._say(kind, value)
 
     def _say(self, kind: int, value: Any) -> None:
         with self._own_lock():
@@ -145,7 +154,8 @@ class ImportSink:
     def __init__(self, warn: Any) -> None:
         self._warn = warn
 
-    def report(self, posts: list[tuple[str, dict[str, str], str | None, int | str | None, Any]]) -> None:
+    def report(self, posts: list[tuple[str, dict[str, str], str | None, int | str | None, Any]],
+               _collector: Any = None) -> None:
         for _, _, _, _, points in posts:
             dumps(points)
         self._refuse('report()')

@@ -68,6 +68,8 @@ class Writings:
             return False
         if not data:
             return False
+        if self._live:  # what was printed before goes before
+            self._pass_output_on()
         room = self._limits.result_bytes - self._result_bytes
         self._result_bytes += len(data)
         if room > 0:
@@ -98,6 +100,9 @@ class Writings:
         for _ in range(64):
             if not self.pass_result_on():
                 break
+        self._pass_output_on()
+
+    def _pass_output_on(self) -> None:
         for reader in self.streams:
             for _ in range(64):
                 if not self.keep_output(reader):

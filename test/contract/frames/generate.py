@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TYPES = {'setup': 0x01, 'run': 0x02, 'renew': 0x03, 'cancel': 0x04, 'stop': 0x05, 'state': 0x06,
          'ready': 0x11, 'started': 0x12, 'result': 0x13, 'output': 0x14, 'ended': 0x15, 'fatal': 0x1F,
          'report': 0x21, 'lasterror': 0x22, 'warning': 0x23, 'raw': 0x24, 'finished': 0x25,
-         'newstate': 0x26}
+         'newstate': 0x26, 'loaded': 0x27, 'passbegan': 0x28, 'passended': 0x29}
 MIB = 1024 * 1024
 FILES: dict = {}
 
@@ -68,6 +68,12 @@ def to_host():
                  struct.pack('>I', 7) + bytes.fromhex('00027b7d80049500ff'))
     good('run-without-state', 'to-host', 'run', {'run': 8, 'collector': 'Demo/demo:Demo', 'timeoutMs': 300000,
                                                  'leaseMs': 15000, 'state': False})
+    good('setup-resident', 'to-host', 'setup', {
+        'protocol': 1, 'bundleRoot': '/cache/ab12', 'tmpRoot': '/tmp/pythond/host-4', 'modules': [], 'limits': {},
+        'policy': {}, 'resident': True})
+    good('run-resident', 'to-host', 'run', {
+        'run': 1, 'collector': 'web', 'timeoutMs': 315360000000, 'leaseMs': 15000, 'capture': True, 'live': True,
+        'state': False, 'residents': [{'collector': 'Demo/demo:Demo', 'everyMs': 10000, 'offsetMs': 17}]})
     save('glued-state', 'to-host', state + run, frames=['state', 'run'], rest=0)
     save('glued-to-host', 'to-host', setup + run + renew + stop, frames=['setup', 'run', 'renew', 'stop'], rest=0)
     save('cut-to-host', 'to-host', run + renew[:-1], frames=['run'], rest=len(renew) - 1)
@@ -137,6 +143,28 @@ def from_run():
         'type': 'ValueError', 'message': 'arguments missing "df_title"', 'traceback': 'Traceback (most recent call last):\n'}})
     state = good('new-state', 'from-run', 'newstate', {'data': '00027b7d80049500ff'}, bytes.fromhex('00027b7d80049500ff'))
     good('new-state-forget', 'from-run', 'newstate', {'data': ''}, b'')
+    loaded = good('loaded', 'from-run', 'loaded', {
+        'collectors': ['Demo/demo:Demo'], 'warnings': [], 'failures': [
+            {'module': 'y', 'dir': 'Demo', 'file': 'python.d/Demo/y.py', 'class': 'Y', 'type': 'ValueError',
+             'message': 'no', 'traceback': 'Traceback …\n', 'hint': None}]})
+    began = good('pass-began', 'from-run', 'passbegan', {
+        'collector': 'Demo/demo:Demo', 'pass': 0, 'kind': 'first', 'dueMs': 1700000000123, 'at': AT})
+    ended = good('pass-ended', 'from-run', 'passended', {
+        'collector': 'Demo/demo:Demo', 'pass': 0, 'at': AT, 'cpuMs': 1.5, 'error': None, 'refused': []})
+    good('pass-ended-with-error', 'from-run', 'passended', {
+        'collector': 'Demo/demo:Demo', 'pass': 1, 'at': AT, 'cpuMs': 0, 'refused': [
+            {'kind': 'read', 'path': '/var/log/syslog', 'errno': 13, 'key': 'read_paths'}],
+        'error': {'type': 'PermissionError', 'message': 'denied', 'traceback': 'Traceback …\n'}})
+    good('report-of-a-resident', 'from-run', 'report', {
+        'report': 0, 'category': 'metric', 'query': {}, 'ip': None, 'port': None, 'at': AT,
+        'collector': 'Demo/demo:Demo', 'points': [POINT], 'more': False})
+    good('report-of-nobody', 'from-run', 'report', {
+        'report': 0, 'category': 'metric', 'query': {}, 'ip': None, 'port': None, 'at': AT, 'collector': None,
+        'points': [POINT], 'more': False})
+    good('warning-of-a-resident', 'from-run', 'warning', {
+        'code': 'event-status', 'message': "df_status is 'fine'", 'collector': 'Demo/demo:Demo'})
+    save('glued-pass', 'from-run', loaded + began + report + ended,
+         frames=['loaded', 'passbegan', 'report', 'passended'], rest=0)
     save('glued-new-state', 'from-run', report + state + finished, frames=['report', 'newstate', 'finished'], rest=0)
     save('glued-from-run', 'from-run', report + report + finished, frames=['report', 'report', 'finished'], rest=0)
     save('cut-in-header', 'from-run', report + b'\0\0', frames=['report'], rest=2)

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { collectorRecordSchema } from './collector.ts';
+
+/** Why a collector runs as a resident. `asked`: its block or its class says so. */
+export const residentReasonSchema = z.object({ code: z.string(), message: z.string() });
+export type ResidentReason = z.infer<typeof residentReasonSchema>;
+
+/** What one resident process holds: the resident collectors of one version of an input. */
+export const residentPlanSchema = z.object({
+  v: z.literal(1),
+  input: z.string().min(1),
+  number: z.number().int().positive(),
+  pool: z.string(),
+  collectors: z.array(collectorRecordSchema),
+});
+export type ResidentPlan = z.infer<typeof residentPlanSchema>;
