@@ -30,6 +30,7 @@ describe('the settings', () => {
         datakitUrl: null,
         deadLetterAgeMs: 2_592_000_000,
         hosts: 32,
+        residents: 32,
         logLevel: 'info',
       },
       concurrency: Math.min(32, 2 * availableParallelism()),

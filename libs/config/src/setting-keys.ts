@@ -85,6 +85,11 @@ export const settingKeys = {
     ...{ fallback: 32, type: 'integer', default: '`32`', text: 'number' as const },
     about: 'Python hosts that a worker keeps ready, the least recently used leaving first: 1 to 1000.',
   }),
+  residents: setting({
+    read: integerReader({ min: 1, max: 1000 }),
+    ...{ fallback: 32, type: 'integer', default: '`32`', text: 'number' as const },
+    about: 'Residents that a worker holds at most: 1 to 1000.',
+  }),
   dataDir: setting({
     read: orNull(readText),
     ...{ fallback: null, type: 'path', default: '`.pythond` in the home' },

@@ -7,7 +7,7 @@
 --   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it,
 --    version of the state or '' when there is none, the state or '' when the worker holds it,
 --    when its first try was claimed (ms), so that a re-run gives its points the same times}
---   {'skipped', 'overlap' | 'paused' | 'gone' | 'done', holder or ''}
+--   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'resident', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --
 -- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap.
@@ -15,9 +15,10 @@
 local collector, lease = KEYS[1], KEYS[2]
 local job, worker, due, kind, ttl, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 
-local fields = redis.call('HMGET', collector, 'version', 'every', 'paused', 'seen', 'started', 'epoch')
+local fields = redis.call('HMGET', collector, 'version', 'every', 'paused', 'seen', 'started', 'epoch', 'resident')
 local version, every, paused, seen, started, epoch = fields[1], tonumber(fields[2] or '0'), fields[3], tonumber(fields[4] or '0'), tonumber(fields[5] or '0'), fields[6]
 if not version then return {'skipped', 'gone', ''} end
+if fields[7] == '1' then return {'skipped', 'resident', ''} end -- its resident runs it, and counts its ticks
 
 local function count(name, by) redis.call('HINCRBY', collector, 'n:' .. name, by or 1) end
 

@@ -12,7 +12,7 @@ import { keys } from './keys.ts';
 import { STATE_OF_GONE_MS } from './states.ts';
 
 /** Commands that registering a record takes. */
-const COMMANDS_EACH = 4;
+const COMMANDS_EACH = 5;
 
 /** A collector with what Redis has counted for it since it was registered. */
 export interface CollectorView {
@@ -21,6 +21,8 @@ export interface CollectorView {
   readonly lastOutcome: string | null;
   readonly lastEndedMs: number | null;
   readonly lastRunMs: number | null;
+  /** Of a resident: the call of run() that goes on now. */
+  readonly running: RunRecord | null;
 }
 
 /** Finding what `ls`, `show` and the workers know of collectors: one hash each, and a set of their ids. */
@@ -46,7 +48,11 @@ export class Collectors {
         version: createHash('sha256').update(text).digest('hex').slice(0, 16),
         every: record.everyMs,
         paused: record.paused ? '1' : '0',
+        resident: record.resident ? '1' : '0',
       });
+      // what a resident had going on is history once the collector has runs of its own
+      if (record.resident) pipeline.hexists(hash, 'running');
+      else pipeline.hdel(hash, 'running');
       pipeline.persist(keys.state(schedulerId(record.id)));
     }
     const replies = (await pipeline.exec()) ?? [];
@@ -58,7 +64,10 @@ export class Collectors {
     const pipeline = this.#redis.pipeline();
     for (const id of ids) {
       pipeline.srem(keys.collectors, id);
-      pipeline.hdel(keys.collector(schedulerId(id)), 'record', 'version', 'paused', 'seen');
+      pipeline.hdel(
+        keys.collector(schedulerId(id)),
+        ...['record', 'version', 'paused', 'seen', 'resident', 'running'],
+      );
       pipeline.pexpire(keys.state(schedulerId(id)), STATE_OF_GONE_MS);
     }
     await pipeline.exec();
@@ -109,5 +118,6 @@ function toView(hash: Record<string, string>): CollectorView | null {
     lastOutcome: hash['lastOutcome'] ?? null,
     lastEndedMs: hash['lastEnded'] ? Number(hash['lastEnded']) : null,
     lastRunMs: hash['lastRunMs'] ? Number(hash['lastRunMs']) : null,
+    running: hash['running'] ? runRecordSchema.parse(JSON.parse(hash['running'])) : null,
   };
 }

@@ -16,6 +16,8 @@ const workerViewSchema = z.object({
   concurrency: z.number(),
   running: z.number(),
   runs: z.number(),
+  /** Residents that it holds; workers of earlier versions hold none. */
+  residents: z.number().optional(),
   sandbox: z.enum(['strict', 'none']),
   /** Python hosts that had to be killed or died, by reason; workers of earlier versions do not say. */
   hostDeaths: z.record(z.string(), z.number()).optional(),

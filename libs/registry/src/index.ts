@@ -29,4 +29,13 @@ export {
   stateVersionOf,
 } from './leases.ts';
 export { Rates, type RatesOptions } from './rates.ts';
+export {
+  type PassEnd,
+  type PassStart,
+  type ResidentClaim,
+  type ResidentNews,
+  Residents,
+  type ResidentView,
+  type WantedResident,
+} from './residents.ts';
 export { namesIn, type StateNames, States, type StateView } from './states.ts';

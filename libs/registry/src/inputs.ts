@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto';
-import { type Discovery, discoverySchema, type InputRecord, inputRecordSchema } from '@pythond/jobs';
+import {
+  type CollectorRecord,
+  type Discovery,
+  discoverySchema,
+  type InputRecord,
+  inputRecordSchema,
+  type ResidentReason,
+  residentReasonSchema,
+  schedulerId,
+} from '@pythond/jobs';
 import type { Redis } from '@pythond/queue';
+import { z } from 'zod';
 import {
   type HoldReason,
   type InputVersion,
@@ -51,10 +61,17 @@ const NUMBER_OF_GONE_MS = 30 * 24 * 3600 * 1000;
 const MAX_REASONS = 10;
 const MAX_REASON_LENGTH = 500;
 
+/** That an input with `isolation = "auto"` has to be resident. It holds for one bundle, until `isolation` is changed. */
+const decisionSchema = z.object({ bundle: z.string(), reason: residentReasonSchema, atMs: z.number() });
+
+/** The field of an input's hash that holds the decision. */
+const DECISION = 'resident';
+const NAMES_KEPT_MS = 7 * 24 * 3600 * 1000;
+
 /**
  * The inputs, their versions, and what was found in each. One hash an input: `latest`, `active` (the number in force),
  * `fingerprint` (of what was put last, so that a roll-back stays until the files change), `name`, `file`, and of each
- * version its record `r:<number>` and what is known of it `v:<number>`.
+ * version its record `r:<number>` and what is known of it `v:<number>`; `resident`, why it had to become that.
  */
 export class Inputs {
   readonly #redis: Redis;
@@ -117,6 +134,7 @@ export class Inputs {
       .persist(hash)
       .sadd(keys.inputs, content.key);
     if (old.length > 0) transaction.hdel(hash, ...old.flatMap((one) => [`r:${one}`, `v:${one}`]));
+    if (content.isolation !== 'auto') transaction.hdel(hash, DECISION);
     await transaction.exec();
     return number;
   }
@@ -223,6 +241,38 @@ export class Inputs {
       .hdel(keys.discoveries, input);
     if (fields.length > 0) transaction.hdel(hash, ...fields);
     await transaction.exec();
+  }
+
+  /** Notes that runs of their own do not do for an input's collectors, and why; the first reason stays. */
+  async decideResident({ key, bundle }: InputRecord, reason: ResidentReason): Promise<void> {
+    if (await this.residentReason({ key, bundle })) return;
+    const decision = { bundle, reason, atMs: Date.now() };
+    await this.#redis.hset(keys.input(key), DECISION, JSON.stringify(decision));
+  }
+
+  /** Why the collectors of this bundle are resident though nobody asked for it; null: they are not. */
+  async residentReason({ key, bundle }: Pick<InputRecord, 'key' | 'bundle'>): Promise<ResidentReason | null> {
+    const text = await this.#redis.hget(keys.input(key), DECISION);
+    const decision = text ? decisionSchema.parse(JSON.parse(text)) : null;
+    return decision?.bundle === bundle ? decision.reason : null;
+  }
+
+  /** Notes who changed a module or class name; gives the collector that did first. */
+  async firstToChange(record: InputRecord, name: string, collector: string): Promise<string> {
+    const hash = keys.sharedNames(`${record.key}:${record.number}`);
+    await this.#redis.multi().hsetnx(hash, name, collector).pexpire(hash, NAMES_KEPT_MS).exec();
+    return (await this.#redis.hget(hash, name)) ?? collector;
+  }
+
+  /** A run timed out while it still reported. Gives how often in a row, as near as ten of its time-outs tell. */
+  async stillReporting({ id, inputNumber, timeoutMs, everyMs }: CollectorRecord): Promise<number> {
+    const counter = keys.stillReporting(schedulerId(id), inputNumber);
+    const replies = await this.#redis
+      .multi()
+      .incr(counter)
+      .pexpire(counter, 10 * Math.max(timeoutMs, everyMs))
+      .exec();
+    return Number(replies?.[0]?.[1] ?? 1);
   }
 
   async putDiscovery(discovery: Discovery): Promise<void> {

@@ -19,4 +19,9 @@ export const keys = {
   settings: key('settings'),
   rate: (source: string, route: string) => key('rate', source, route),
   throttle: (route: string) => key('throttle', route),
+  residents: key('residents'),
+  resident: (id: string) => key('resident', id),
+  residentsOf: (pool: string) => key('residents', pool),
+  sharedNames: (input: string) => key('shared-names', input),
+  stillReporting: (scheduler: string, input: number) => key('still-reporting', scheduler, String(input)),
 } as const;

@@ -9,8 +9,8 @@ export const LEASE_MS = 15_000;
 export const LEASE_RENEW_MS = LEASE_MS / 3;
 
 /** Runs kept for each collector, and how many of them keep a long output. */
-const RUNS_KEPT = 100;
-const OUTPUTS_KEPT = 4;
+export const RUNS_KEPT = 100;
+export const OUTPUTS_KEPT = 4;
 
 export interface ClaimRequest {
   readonly scheduler: string;
@@ -45,7 +45,7 @@ export type Claim =
   | { readonly kind: 'lost' };
 
 /** `done`: the tick's run is recorded; only its job was not completed. */
-type SkipReason = 'overlap' | 'paused' | 'gone' | 'done';
+type SkipReason = 'overlap' | 'paused' | 'gone' | 'done' | 'resident';
 
 export interface Release {
   readonly scheduler: string;

@@ -1,0 +1,48 @@
+-- A resident calls run() of a collector, or the call goes on: its ticks are counted, and what it has done so far is shown.
+--
+-- KEYS  1 collector (hash)  2 lease  3 ledger
+-- ARGV  1 lease value  2 kind: grid | first | going-on  3 due (ms); of one that goes on: now  4 offset of the grid (ms)
+--       5 when the call began (ms)  6 run record (JSON) as it is now
+--       7 collector id, then for each DataKit: endpoint, points emitted and accepted since the last time
+-- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but the points. After `ledger.lua`.
+--
+-- Every tick of the grid is counted once: run, skipped (the call before it went on) or missed (the process was not there).
+
+local collector = KEYS[1]
+for at = 8, #ARGV, 3 do
+  ledger_add(KEYS[3], ARGV[7], ARGV[at], 'emitted', tonumber(ARGV[at + 1]))
+  ledger_add(KEYS[3], ARGV[7], ARGV[at], 'accepted', tonumber(ARGV[at + 2]))
+end
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+local kind, due, offset, began = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local fields = redis.call('HMGET', collector, 'version', 'every', 'seen', 'up')
+if not fields[1] then return 0 end
+local every, seen, up = tonumber(fields[2] or '0'), tonumber(fields[3] or '0'), tonumber(fields[4] or '0')
+
+local function count(name, by) redis.call('HINCRBY', collector, 'n:' .. name, by or 1) end
+local function tickBefore(ms) return math.floor((ms - offset) / every) * every + offset end
+
+if every > 0 and kind == 'grid' and due > seen then
+  local gap = seen > 0 and math.floor((due - seen) / every + 0.5) - 1 or 0
+  local missed = 0 -- those before the process was up
+  if gap > 0 and up > seen then missed = math.min(gap, math.floor((tickBefore(up) - seen) / every + 0.5)) end
+  count('due', gap + 1)
+  count('run')
+  if missed > 0 then count('missed', missed) end
+  if gap > missed then count('skipped', gap - missed) end
+  redis.call('HSET', collector, 'seen', due, 'started', due)
+elseif every > 0 and kind == 'going-on' then
+  local last = tickBefore(due)
+  local from = math.max(seen, tickBefore(began))
+  local gap = math.floor((last - from) / every + 0.5)
+  if gap > 0 then
+    local missed = seen > 0 and math.max(0, math.floor((from - seen) / every + 0.5)) or 0
+    count('due', gap + missed)
+    count('skipped', gap)
+    if missed > 0 then count('missed', missed) end
+    redis.call('HSET', collector, 'seen', last)
+  end
+end
+if kind == 'first' then redis.call('HSET', collector, 'up', due) end
+redis.call('HSET', collector, 'running', ARGV[6])
+return 1
