@@ -190,6 +190,7 @@ describe('what a run changed', () => {
   it('is named when another collector of the module changes the same name', async () => {
     const fleet = await fleetWith(
       `${counting()}\n\nclass Other(DataKitFramework):\n    def run(self):\n        global TOTAL\n        TOTAL += 10\n`,
+      'interval = "500ms"\nisolation = "run"',
     );
     await fleet.startWorker();
     const warnings = await eventually('the warning', async () => {

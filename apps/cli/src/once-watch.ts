@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type CollectorId, schedulerId, tickId } from '@pythond/jobs';
+import { type CollectorId, type RunRecord, schedulerId, tickId } from '@pythond/jobs';
 import { connect, type RedisTarget, TickQueue } from '@pythond/queue';
 import type { SchedulerEvent } from '@pythond/scheduler';
 import type { WorkerEvent } from '@pythond/worker';
@@ -12,7 +12,9 @@ import { untilAborted } from './until-aborted.ts';
  */
 export class OnceWatch {
   readonly #redis: RedisTarget;
-  readonly #waiting = new Set<string>();
+  /** Collectors that have not run yet, with their time-outs in milliseconds. */
+  readonly #waiting = new Map<string, number>();
+  readonly #expected = new Set<string>();
   #undiscovered: Set<string> | null = null;
   readonly #discovered = new Set<string>();
   #found = 0;
@@ -59,8 +61,11 @@ export class OnceWatch {
   }
 
   worker(event: WorkerEvent): void {
+    if (event.kind === 'run-goes-on') this.#goesOn(event.record);
     if (event.kind !== 'run-ended') return;
-    const { collector, outcome, points } = event.record;
+    const { collector, outcome, points, warnings } = event.record;
+    if (warnings.some(({ code }) => code === 'becomes-resident')) return; // its resident runs next
+    if (!this.#waiting.has(collector)) return;
     if (outcome.kind !== 'succeeded' || points.queued + points.dead > 0) this.#well = false;
     this.#waiting.delete(collector);
     this.#finishWhenDone();
@@ -72,10 +77,22 @@ export class OnceWatch {
     return this.#done;
   }
 
-  #expect({ id, pool, isNew }: Extract<SchedulerEvent, { kind: 'collector-found' }>): void {
-    this.#found += 1;
-    this.#waiting.add(id);
-    if (!isNew) void this.#runNow(id as CollectorId, pool);
+  /** A server in run() never returns: at its time-out it has run once, and well if it has reported. */
+  #goesOn({ collector, phases, points }: RunRecord): void {
+    const timeoutMs = this.#waiting.get(collector);
+    if (timeoutMs === undefined || phases.runMs < timeoutMs) return;
+    if (points.reported === 0 || points.queued + points.dead > 0) this.#well = false;
+    this.#waiting.delete(collector);
+    this.#finishWhenDone();
+  }
+
+  #expect(event: Extract<SchedulerEvent, { kind: 'collector-found' }>): void {
+    const { id, pool, isNew, isResident, timeoutMs } = event;
+    if (!this.#expected.has(id)) this.#found += 1;
+    else if (!this.#waiting.has(id)) return; // found again, as a resident, after it has run
+    this.#expected.add(id);
+    this.#waiting.set(id, timeoutMs);
+    if (!isNew && !isResident) void this.#runNow(id as CollectorId, pool);
   }
 
   async #runNow(id: CollectorId, pool: string): Promise<void> {

@@ -78,6 +78,25 @@ describe('taking over a discovery', () => {
     expect(records).toMatchObject([{ everyMs: 60_000, timeoutMs: 5_000 }]);
   });
 
+  it.each([
+    ['auto', null, null, null],
+    ['auto', null, 'decided', 'thread'],
+    ['auto', 'run', 'decided', null],
+    ['auto', 'resident', null, 'asked'],
+    ['run', 'resident', 'decided', null],
+    ['resident', 'run', null, 'asked'],
+  ] as const)(
+    'makes residents of those that ask, or of which it was decided: block %s, class %s, %s: %s',
+    (block, byClass, decided, expected) => {
+      const reason = { code: 'thread', message: 'a thread' };
+      const all = discovery([{ ...found('a', 'A'), isolation: byClass }]);
+      const adoption = adopt({ ...record, isolation: block }, all, [], false, decided && reason);
+      const { records } = taken(adoption);
+      expect(records[0]?.resident?.code ?? null).toBe(expected);
+      expect(records[0]?.isolation).toBe(block === 'auto' ? (byClass ?? 'auto') : block);
+    },
+  );
+
   it('removes a collector that its author removed', () => {
     const { gone } = taken(adopt(record, discovery([found('a', 'C')]), known('a', 'b')));
     expect(gone).toEqual(['web/Demo/b:C']);

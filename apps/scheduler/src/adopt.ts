@@ -6,9 +6,11 @@ import {
   defaultTimeoutMs,
   type FoundCollector,
   type InputRecord,
+  type Isolation,
   MAX_INTERVAL_MS,
   MIN_INTERVAL_MS,
   offsetMs,
+  type ResidentReason,
 } from '@pythond/jobs';
 import type { HoldReason } from '@pythond/registry';
 
@@ -30,17 +32,19 @@ export type Adoption =
  * A collector that is missing from a module that did import was removed by its author, and goes. One whose module or
  * class can't be imported was not: then the whole version is held back, so that a mistake saved by accident stops
  * nothing and the modules of an input never mix two versions. `forced` takes it over all the same, without what is
- * broken; but not when nothing could be imported at all.
+ * broken; but not when nothing could be imported at all. `decided` is why the input is resident though nobody asked for
+ * it.
  */
 export function adopt(
   record: InputRecord,
   discovery: Discovery,
   known: readonly CollectorRecord[],
   forced = false,
+  decided: ResidentReason | null = null,
 ): Adoption {
   const reasons = reasonsToHold(record, discovery, known);
   if (reasons.length > 0 && !(forced && discovery.error === null)) return { kind: 'held', reasons };
-  const records = discovery.collectors.map((found) => toCollector(record, found));
+  const records = discovery.collectors.map((found) => toCollector(record, found, decided));
   const alive = new Set(records.map(({ id }) => id));
   return { kind: 'taken', records, gone: known.map(({ id }) => id).filter((id) => !alive.has(id)) };
 }
@@ -67,7 +71,12 @@ function modulePart(id: CollectorId): CollectorId {
   return id.slice(0, id.lastIndexOf(':') + 1) as CollectorId;
 }
 
-function toCollector(record: InputRecord, found: FoundCollector): CollectorRecord {
+function toCollector(
+  record: InputRecord,
+  found: FoundCollector,
+  decided: ResidentReason | null,
+): CollectorRecord {
+  const isolation = record.isolation === 'auto' ? (found.isolation ?? 'auto') : record.isolation;
   const id = collectorId(record.key, found.dir, found.module, found.class);
   const everyMs = record.intervalMs ?? clampInterval(found.interval * 1000);
   return {
@@ -85,7 +94,14 @@ function toCollector(record: InputRecord, found: FoundCollector): CollectorRecor
     paused: record.paused,
     offsetMs: offsetMs(id, everyMs, record.align),
     pool: record.pool,
+    isolation,
+    resident: residentOf(isolation, decided),
   };
+}
+
+function residentOf(isolation: Isolation, decided: ResidentReason | null): ResidentReason | null {
+  if (isolation === 'resident') return { code: 'asked', message: 'isolation = "resident"' };
+  return isolation === 'auto' ? decided : null;
 }
 
 function clampInterval(ms: number): number {

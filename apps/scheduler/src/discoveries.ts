@@ -8,9 +8,10 @@ import {
   tickId,
 } from '@pythond/jobs';
 import type { JobEnd, TickQueue } from '@pythond/queue';
-import type { Collectors, HoldReason, Inputs } from '@pythond/registry';
+import type { Collectors, HoldReason, Inputs, Residents } from '@pythond/registry';
 import { adopt } from './adopt.ts';
 import type { SchedulerEvent } from './events.ts';
+import { correctResidents } from './residents.ts';
 import { correctSchedules } from './schedules.ts';
 
 /** First runs of new collectors over the whole fleet, a second: 10,000 new ones take about a minute and a half. */
@@ -19,6 +20,7 @@ const FIRST_RUNS_PER_SECOND = 100;
 export interface DiscoveryDeps {
   readonly inputs: Inputs;
   readonly collectors: Collectors;
+  readonly residents: Residents;
   readonly ticks: (pool: string) => TickQueue;
   readonly emit: (event: SchedulerEvent) => void;
   readonly now: () => number;
@@ -38,7 +40,8 @@ export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobE
   const all = (await deps.collectors.list()).map((view) => view.record);
   const mine = all.filter(({ input }) => input === record.key);
   const facts = await deps.inputs.facts(record.key, record.number);
-  const adoption = adopt(record, discovery, mine, facts?.forced);
+  const decided = await deps.inputs.residentReason(record);
+  const adoption = adopt(record, discovery, mine, facts?.forced, decided);
   if (adoption.kind === 'held') {
     await holdBack(record, adoption.reasons, mine, deps);
   } else if (discovery.error === null) {
@@ -89,7 +92,7 @@ async function schedule(
   { key }: InputRecord,
   before: readonly CollectorRecord[],
   { records, gone }: Taken,
-  { ticks, now }: DiscoveryDeps,
+  { ticks, residents, now }: DiscoveryDeps,
 ): Promise<void> {
   const mine = before.filter(({ input }) => input === key);
   const staying = before.filter(({ id }) => !gone.includes(id));
@@ -99,8 +102,9 @@ async function schedule(
     const own = all.filter((one) => one.pool === pool);
     await correctSchedules(ticks(pool), own, now());
   }
+  await correctResidents(all, residents);
   const known = new Set(mine.map(({ id }) => id));
-  const added = records.filter(({ id, paused }) => !paused && !known.has(id));
+  const added = records.filter(({ id, paused, resident }) => !paused && !resident && !known.has(id));
   for (const [pool, ids] of byPool(added)) await runFirst(ids, ticks(pool), now());
 }
 
@@ -117,8 +121,10 @@ async function runFirst(added: readonly CollectorId[], queue: TickQueue, nowMs: 
   }
 }
 
-function foundEvent({ id, pool, everyMs, paused }: CollectorRecord, isNew: boolean): SchedulerEvent {
-  return { kind: 'collector-found', id, pool, everyMs, paused, isNew };
+function foundEvent(record: CollectorRecord, isNew: boolean): SchedulerEvent {
+  const { id, pool, everyMs, timeoutMs, paused, resident } = record;
+  const isResident = Boolean(resident);
+  return { kind: 'collector-found', id, pool, everyMs, timeoutMs, paused, isNew, isResident };
 }
 
 function report(discovery: Discovery, emit: (event: SchedulerEvent) => void): void {

@@ -30,7 +30,10 @@ export type SchedulerEvent =
       readonly id: string;
       readonly pool: string;
       readonly everyMs: number;
+      readonly timeoutMs: number;
       readonly paused: boolean;
+      /** It runs in a process that stays, from its start on: nobody asks it to. */
+      readonly isResident: boolean;
       /** Not in the registry before: it also runs once at once. */
       readonly isNew: boolean;
     }

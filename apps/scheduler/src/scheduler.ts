@@ -11,7 +11,15 @@ import {
   type RedisTarget,
   TickQueue,
 } from '@pythond/queue';
-import { BundleArchive, Collectors, Fleet, heldBackProblem, heldProblem, Inputs } from '@pythond/registry';
+import {
+  BundleArchive,
+  Collectors,
+  Fleet,
+  heldBackProblem,
+  heldProblem,
+  Inputs,
+  Residents,
+} from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import { takeOver } from './discoveries.ts';
 import type { SchedulerEvent } from './events.ts';
@@ -21,6 +29,7 @@ import { HomeScan } from './home-scan.ts';
 import { HomeWatch } from './home-watch.ts';
 import { LiveSettings } from './live-settings.ts';
 import { ProblemBoard } from './problem-board.ts';
+import { correctResidents } from './residents.ts';
 import { discoverAgain } from './rollout.ts';
 import { correctSchedules } from './schedules.ts';
 import { Serial } from './serial.ts';
@@ -59,6 +68,7 @@ export class Scheduler implements Component {
   readonly #blocking: Redis;
   readonly #inputs: Inputs;
   readonly #collectors: Collectors;
+  readonly #residents: Residents;
   readonly #bundles: BundleArchive;
   readonly #fleet: Fleet;
   readonly #tickQueues = new Map<string, TickQueue>();
@@ -86,6 +96,7 @@ export class Scheduler implements Component {
     this.#blocking = connect(options.redis, 'waiting', onError);
     this.#inputs = new Inputs(this.#redis);
     this.#collectors = new Collectors(this.#redis);
+    this.#residents = new Residents(this.#redis);
     this.#bundles = new BundleArchive(this.#redis);
     this.#fleet = new Fleet(this.#redis);
     const emit = (event: SchedulerEvent) => this.#emit(event);
@@ -201,6 +212,7 @@ export class Scheduler implements Component {
     const end = await takeOver(data, {
       inputs: this.#inputs,
       collectors: this.#collectors,
+      residents: this.#residents,
       ticks: (pool) => this.#ticks(pool),
       emit: (event) => this.#emit(event),
       now: Date.now,
@@ -222,6 +234,8 @@ export class Scheduler implements Component {
       const done = await correctSchedules(this.#ticks(pool), own, Date.now());
       if (done.upserted + done.removed > 0) this.#options.log.info({ pool, ...done }, 'schedules corrected');
     }
+    const changed = await correctResidents(records, this.#residents);
+    if (changed > 0) this.#options.log.info({ changed }, 'residents corrected');
   }
 
   async #discoverHeld(): Promise<void> {

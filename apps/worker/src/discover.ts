@@ -1,11 +1,14 @@
-import { type Discovery, discoverJobSchema } from '@pythond/jobs';
+import { type Discovery, discoverJobSchema, type InputRecord } from '@pythond/jobs';
 import type { JobContext, JobEnd, JobQueue } from '@pythond/queue';
+import type { Inputs } from '@pythond/registry';
 import { type Catalogue, HostDiedError, type HostPool } from '@pythond/runner';
+import { leavingOf } from './auto-isolation.ts';
 import type { InputSupply } from './input-supply.ts';
 
 export interface DiscoverDeps {
   readonly worker: string;
   readonly inputs: InputSupply;
+  readonly registry: Pick<Inputs, 'residentReason' | 'decideResident'>;
   readonly hosts: Pick<HostPool, 'acquire'>;
   readonly discovered: Pick<JobQueue<Discovery>, 'add'>;
 }
@@ -19,17 +22,47 @@ export async function discover(data: unknown, context: JobContext, deps: Discove
   const answer = { input, number, worker: deps.worker };
   let discovery: Discovery;
   try {
-    const { spec, warnings } = await deps.inputs.open(input, number);
-    const lease = await deps.hosts.acquire(spec, { signal: context.signal });
-    discovery = { ...answer, ...found(lease.catalogue), error: null };
+    const { catalogue, warnings } = await importOf(input, number, context.signal, deps);
+    discovery = { ...answer, ...found(catalogue), error: null };
     discovery.warnings.push(...warnings);
-    lease.release();
   } catch (error) {
     if (context.signal.aborted) return { kind: 'back' };
     discovery = { ...answer, ...nothing(), error: errorOf(error) };
   }
   await deps.discovered.add(discovery, { id: `${context.id}-${Date.now()}` });
   return { kind: 'done' };
+}
+
+/**
+ * Imports under the rights of a resident what is one, or turns out to have to be one: then once more, since a constructor
+ * that may not listen builds nothing. Its host goes at once, and with it the port or the connection that it opened.
+ */
+async function importOf(input: string, number: number, signal: AbortSignal, deps: DiscoverDeps) {
+  const { inputs, hosts, registry } = deps;
+  const { record, spec, warnings } = await inputs.open(input, number);
+  const { isolation } = record;
+  const isResident = isolation === 'resident' || (await isDecided(record, registry));
+  if (!isResident) {
+    const lease = await hosts.acquire(spec, { signal });
+    const { catalogue } = lease;
+    const leaving = isolation === 'auto' ? leavingOf(catalogue) : null;
+    if (leaving) lease.retire();
+    const { host } = lease;
+    lease.release();
+    if (!leaving) return { catalogue, warnings };
+    await registry.decideResident(record, leaving);
+    await host.closed;
+  }
+  const resident = await inputs.open(input, number, 'resident');
+  const lease = await hosts.acquire(resident.spec, { signal });
+  lease.retire();
+  lease.release();
+  await lease.host.closed;
+  return { catalogue: lease.catalogue, warnings };
+}
+
+async function isDecided(record: InputRecord, registry: DiscoverDeps['registry']): Promise<boolean> {
+  return record.isolation === 'auto' && (await registry.residentReason(record)) !== null;
 }
 
 function found({ python, collectors, failures, warnings }: Catalogue) {

@@ -3,6 +3,8 @@ import type { RunRecord } from '@pythond/jobs';
 /** What a worker tells whoever started it; `up` prints it. */
 export type WorkerEvent =
   | { readonly kind: 'run-ended'; readonly record: RunRecord }
+  /** A resident's call of run() that does not return: what it has done so far. */
+  | { readonly kind: 'run-goes-on'; readonly record: RunRecord }
   /** `sandbox = "none"` in its block: its collectors have all rights of the worker. */
   | { readonly kind: 'not-confined'; readonly input: string }
   /** The clock of a DataKit and this machine's differ; `aheadMs` is how far the DataKit's is ahead. */

@@ -51,10 +51,17 @@ export class InputSupply {
     this.#options = options;
   }
 
-  /** @throws InputUnavailableError, InterpreterError, SandboxProbeError */
-  async open(input: string, number: number): Promise<OpenInput> {
-    const key = `${number} ${input}`;
-    const opened = this.#fresh(key) ?? { ready: this.#prepare(input, number), sinceMs: performance.now() };
+  /**
+   * What its processes may do depends on what they are for: a resident may accept connections.
+   *
+   * @throws InputUnavailableError, InterpreterError, SandboxProbeError
+   */
+  async open(input: string, number: number, purpose: 'runs' | 'resident' = 'runs'): Promise<OpenInput> {
+    const key = `${purpose} ${number} ${input}`;
+    const opened = this.#fresh(key) ?? {
+      ready: this.#prepare(input, number, purpose),
+      sinceMs: performance.now(),
+    };
     this.#open.delete(key); // to the end: the first is the least recently used
     this.#open.set(key, opened);
     this.#evict();
@@ -89,9 +96,10 @@ export class InputSupply {
     }
   }
 
-  async #prepare(input: string, number: number) {
-    const record = await this.#options.record(input, number);
-    if (!record) throw new InputUnavailableError('input-gone', `version ${number} of input ${input} is gone`);
+  async #prepare(input: string, number: number, purpose: 'runs' | 'resident') {
+    const stored = await this.#options.record(input, number);
+    if (!stored) throw new InputUnavailableError('input-gone', `version ${number} of input ${input} is gone`);
+    const record = purpose === 'resident' ? asResident(stored) : stored;
     const { environment, warnings } = await this.#environment(record);
     const tags = await this.#tags(record);
     const { cwd, env } = this.#options;
@@ -149,6 +157,11 @@ export class InputSupply {
       throw new InputUnavailableError(cause.code, cause.message, { cause });
     }
   }
+}
+
+/** A resident serves as long as it is wanted: it may listen, and no amount of CPU time is its end. */
+export function asResident(record: InputRecord): InputRecord {
+  return { ...record, policy: { ...record.policy, listen: true, cpuMs: null } };
 }
 
 const notConfined = {

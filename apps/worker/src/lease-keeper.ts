@@ -5,6 +5,7 @@ import { LEASE_MS, LEASE_RENEW_MS, type Leases } from '@pythond/registry';
 export interface HeldLease {
   readonly scheduler: string;
   readonly lease: string;
+  readonly ofResident?: boolean;
   /** The run may go on for so long from now. */
   readonly onRenewed: (leaseMs: number) => void;
   /** Somebody else has it, or it ran out: the run has to die, though what it reported still counts. */
@@ -35,8 +36,9 @@ export class LeaseKeeper {
     return this.#renewing.stop();
   }
 
+  /** Runs that go on; what residents hold is not counted. */
   get size(): number {
-    return this.#held.size;
+    return [...this.#held].filter(({ ofResident }) => !ofResident).length;
   }
 
   hold(lease: HeldLease): () => void {

@@ -95,7 +95,7 @@ function base({ takenMs: _, ...facts }: RunFacts) {
   return { v: 1 as const, ...facts, endedMs: Date.now() };
 }
 
-function tail(text: string): string {
+export function tail(text: string): string {
   return text.length > TAIL_CHARS ? `…${text.slice(-TAIL_CHARS)}` : text;
 }
 

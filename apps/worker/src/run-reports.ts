@@ -36,6 +36,8 @@ export interface RunReportsOptions {
   readonly outlet: Outlet;
   /** The run reported more than it may: it is to be killed; what it reported before counts. */
   readonly onTooMany: () => void;
+  /** The times of points that bring none; absent: those of a run for a tick. */
+  readonly clock?: RunClock;
 }
 
 export interface RunReportsEnd extends PointCounts {
@@ -56,16 +58,18 @@ export class RunReports {
   readonly #options: RunReportsOptions;
   readonly #clock: RunClock;
   readonly #warnings = new RunWarnings();
-  readonly #settling: Promise<PointCounts & { readonly endpoint: string }>[] = [];
+  /** What is under way, and what failed; what has settled is counted and let go of, since a run may report for ever. */
+  readonly #settling = new Set<Promise<void>>();
+  readonly #counts = { delivered: 0, queued: 0, dead: 0 };
   /** By DataKit. */
-  readonly #emitted = new Map<string, number>();
+  readonly #released = new Map<string, ReleasedPoints>();
   #reported = 0;
   #normaliseMs = 0;
 
   constructor(options: RunReportsOptions) {
     this.#options = options;
-    const { startedMs, everyMs, origin } = options;
-    this.#clock = createRunClock({ dueMs: origin.dueMs, startedMs, everyMs });
+    const { startedMs, everyMs, origin, clock } = options;
+    this.#clock = clock ?? createRunClock({ dueMs: origin.dueMs, startedMs, everyMs });
   }
 
   take(report: Report): void {
@@ -77,21 +81,29 @@ export class RunReports {
   }
 
   async settle(): Promise<RunReportsEnd> {
-    const counts = { delivered: 0, queued: 0, dead: 0 };
-    const accepted = new Map<string, number>();
-    const emitted = new Map(this.#emitted);
-    for (const { endpoint, delivered, queued, dead } of await Promise.all(this.#settling)) {
-      counts.delivered += delivered;
-      counts.queued += queued;
-      counts.dead += dead;
-      add(accepted, endpoint, delivered);
-      add(emitted, endpoint, -queued - dead);
-    }
-    const released = [...emitted].map(([endpoint, points]) => ({
-      ...{ endpoint, emitted: points, accepted: accepted.get(endpoint) ?? 0 },
-    }));
+    await Promise.all(this.#settling);
+    return this.soFar();
+  }
+
+  /** What is known by now: of a run that goes on, without the points that are on their way. */
+  soFar(): RunReportsEnd {
     const warnings = this.#warnings.list();
-    return { ...counts, reported: this.#reported, released, normaliseMs: this.#normaliseMs, warnings };
+    const released = [...this.#released.values()];
+    return { ...this.#counts, reported: this.#reported, released, normaliseMs: this.#normaliseMs, warnings };
+  }
+
+  #settle(endpoint: string, points: number, done: Promise<PointCounts>): void {
+    const counted = done.then(({ delivered, queued, dead }) => {
+      this.#counts.delivered += delivered;
+      this.#counts.queued += queued;
+      this.#counts.dead += dead;
+      const { emitted = 0, accepted = 0 } = this.#released.get(endpoint) ?? {};
+      const released = { emitted: emitted + points - queued - dead, accepted: accepted + delivered };
+      this.#released.set(endpoint, { endpoint, ...released });
+      this.#settling.delete(counted);
+    });
+    counted.catch(() => undefined); // told by settle()
+    this.#settling.add(counted);
   }
 
   #normalised(report: Report, category: Category): void {
@@ -99,7 +111,7 @@ export class RunReports {
     const route = routeReport(report, input.record, ownDatakit);
     const { endpoint } = route;
     const { points, normalised } = this.#normalise(report, category, endpoint);
-    if (!this.#count(normalised, endpoint)) return;
+    if (!this.#count(normalised)) return;
     for (const { code, message } of normalised.warnings) this.#warnings.add(code, message);
     const destination = { endpoint, category, query: report.query };
     this.#buryRejected(destination, normalised, points);
@@ -144,14 +156,13 @@ export class RunReports {
   }
 
   /** @returns false when the run has reported too much: this report is left out, and the run ends */
-  #count({ accepted, rejected }: Normalised, endpoint: string): boolean {
+  #count({ accepted, rejected }: Normalised): boolean {
     const points = accepted.length + rejected.length;
     if (this.#reported + points > this.#options.maxPoints) {
       this.#options.onTooMany();
       return false;
     }
     this.#reported += points;
-    add(this.#emitted, endpoint, points);
     return true;
   }
 
@@ -160,7 +171,7 @@ export class RunReports {
     const { outlet, origin } = this.#options;
     const { endpoint } = destination;
     const done = outlet.deliver({ ...destination, query: sentQuery(destination) }, points, origin);
-    this.#settling.push(done.then((counts) => ({ endpoint, ...counts })));
+    this.#settle(endpoint, points.length, done);
   }
 
   #buryRejected(destination: Destination, { rejected }: Normalised, points: unknown): void {
@@ -176,7 +187,6 @@ export class RunReports {
     const points = report.kind === 'raw' ? report.body : parseExactJson(report.points);
     const list = Array.isArray(points) ? points : [points];
     this.#reported += list.length;
-    add(this.#emitted, '', list.length);
     this.#bury(
       { endpoint: '', category: report.category, query: report.query },
       list.map((reported) => ({ code, reason, point: { reported } })),
@@ -190,12 +200,13 @@ export class RunReports {
     const letters = deadLetters(destination, refused, this.#options.origin, Date.now());
     const { endpoint } = destination;
     const done = this.#options.outlet.bury(letters);
-    this.#settling.push(done.then(() => ({ endpoint, delivered: 0, queued: 0, dead: refused.length })));
+    const dead = refused.length;
+    this.#settle(
+      endpoint,
+      dead,
+      done.then(() => ({ delivered: 0, queued: 0, dead })),
+    );
   }
-}
-
-function add(counts: Map<string, number>, name: string, points: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + points);
 }
 
 /** The times are in nanoseconds by then, and sent so. */

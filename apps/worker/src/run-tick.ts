@@ -11,6 +11,7 @@ import {
   type RunEnd,
   type RunHandle,
 } from '@pythond/runner';
+import type { AutoIsolation } from './auto-isolation.ts';
 import type { WorkerEvent } from './events.ts';
 import type { InputSupply, OpenInput } from './input-supply.ts';
 import type { LastErrors } from './last-errors.ts';
@@ -18,7 +19,6 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Outlet } from './outlet.ts';
 import { emptyEnd, outputOf, type RunFacts, recordOf, unavailableRecord } from './run-record.ts';
 import { RunReports } from './run-reports.ts';
-import type { SharedNames } from './shared-names.ts';
 import type { StateCache } from './state-cache.ts';
 
 export interface TickRunDeps {
@@ -33,7 +33,7 @@ export interface TickRunDeps {
   readonly lastErrors: Pick<LastErrors, 'ofScript' | 'ofRun'>;
   readonly late: LatePolicy;
   readonly states: StateCache;
-  readonly sharedNames: SharedNames;
+  readonly auto: AutoIsolation;
   readonly ownDatakit: () => string;
   readonly emit: (event: WorkerEvent) => void;
 }
@@ -57,6 +57,8 @@ interface Ran {
   readonly end: RunEnd;
   readonly reports: RunReports;
   readonly startedMs: number;
+  /** When it reported last; null: it did not. */
+  readonly reportedMs: number | null;
 }
 
 /**
@@ -109,8 +111,8 @@ export class TickRun {
       this.#deps.lastErrors.ofScript(this.#datakitOf(input), ran.end.lastErrors);
       const hint = outcome.kind === 'succeeded' ? null : causeOf(ran.end, defaultHostLimits);
       const state = stateAfter(ran.end, input);
-      const shared = state ? this.#deps.sharedNames.warnings(record.input, record.id, state) : [];
-      const warnings = [...input.warnings, ...points.warnings, ...shared];
+      const judged = await this.#deps.auto.judge({ record, input: input.record, state, ...ran });
+      const warnings = [...input.warnings, ...points.warnings, ...judged];
       return await this.#finish(claimed, recordOf(facts, ran.end, { points, deliverMs, hint, warnings }), {
         stdout: ran.end.stdout,
         stderr: ran.end.stderr,
@@ -126,6 +128,7 @@ export class TickRun {
     const { record, context } = claimed;
     const startedMs = Date.now();
     let handle: RunHandle | undefined;
+    let reportedMs: number | null = null;
     const reports = new RunReports({
       input,
       origin: { collector: record.id, run: context.id, dueMs: claimed.tick.dueMs },
@@ -143,14 +146,18 @@ export class TickRun {
       leaseMs: LEASE_MS,
       state: input.record.state ? claimed.state : null,
       carriesState: input.record.state,
-      onReport: (report) => reports.take(report),
+      onReport: (report) => {
+        reportedMs = Date.now();
+        reports.take(report);
+      },
     });
     held.attach(handle);
     const onAbort = () => handle?.cancel(0, context.signal.reason === 'stopping' ? 'stopping' : 'cancelled');
     if (context.signal.aborted) onAbort();
     context.signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return { end: await handle.result, reports, startedMs };
+      const end = await handle.result;
+      return { end, reports, startedMs, reportedMs };
     } finally {
       context.signal.removeEventListener('abort', onAbort);
     }

@@ -3,15 +3,16 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BundleCache, createBundleCache } from '@pythond/bundles';
 import { createDataKitClient, createSharedPacer, type DataKitClient } from '@pythond/datakit';
-import type { Discovery } from '@pythond/jobs';
+import type { DiscoverJob, Discovery } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import { Outbox } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
 import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
-import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases, Rates } from '@pythond/registry';
+import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases, Rates, Residents } from '@pythond/registry';
 import { createHostPool, type HostEvent, type HostPool, removeFolder } from '@pythond/runner';
 import type { SandboxLevel } from '@pythond/sandbox';
 import type { Logger } from '@pythond/telemetry';
+import { AutoIsolation } from './auto-isolation.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Collect } from './collect.ts';
 import { type ConfineRequest, confineInput } from './confine-input.ts';
@@ -21,9 +22,9 @@ import type { WorkerEvent } from './events.ts';
 import { InputSupply } from './input-supply.ts';
 import { LastErrors } from './last-errors.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { ResidentHolder } from './resident-holder.ts';
 import { TickRun } from './run-tick.ts';
 import { findSandbox, type WorkerSandbox } from './sandbox.ts';
-import { SharedNames } from './shared-names.ts';
 import { StateCache } from './state-cache.ts';
 
 export interface WorkerOptions {
@@ -35,6 +36,8 @@ export interface WorkerOptions {
   /** Runs at once. */
   readonly concurrency: number;
   readonly maxHosts: number;
+  /** Residents at once. */
+  readonly maxResidents: number;
   /** The DataKit of inputs that name none; null: what the scheduler published, else DataKit's default address. */
   readonly datakit: string | null;
   /** What may wait in Redis for a DataKit that is away. */
@@ -85,12 +88,14 @@ export class Worker implements Component {
   #hosts: HostPool | undefined;
   #inputs: InputSupply | undefined;
   #bundles: BundleCache | undefined;
+  readonly #discover = new Map<string, JobQueue<DiscoverJob>>();
   #tmpDir: string | undefined;
   #sandbox: WorkerSandbox | undefined;
   /** Hosts that were not asked to end, by reason. */
   readonly #hostDeaths: Record<string, number> = {};
   readonly #states = new StateCache();
-  readonly #sharedNames = new SharedNames();
+  #residents: ResidentHolder | undefined;
+  #auto: AutoIsolation | undefined;
   #published: string | null = null;
   #runs = 0;
 
@@ -139,17 +144,24 @@ export class Worker implements Component {
     });
     const onEvent = (event: HostEvent) => this.#onHost(event);
     this.#hosts = createHostPool({ maxHosts, corePath, tmpDir: this.#tmpDir, onEvent });
+    this.#auto = new AutoIsolation({ inputs, discover: (pool) => this.#discoverQueue(pool) });
     this.#keeper.start();
     await this.#heartbeat();
     this.#beat.start();
     this.#clocks.start();
     this.#workers = this.#options.pools.flatMap((pool) => this.#takeFrom(pool));
     await Promise.all(this.#workers.map((worker) => worker.ready()));
+    this.#residents = this.#makeHolder(this.#inputs, this.#tmpDir);
+    this.#residents.start();
   }
 
   async stop(): Promise<void> {
     await runAll([
-      () => Promise.all(this.#workers.map((worker) => worker.stop(DRAIN_MS))),
+      () =>
+        Promise.all([
+          this.#residents?.stop(DRAIN_MS),
+          ...this.#workers.map((worker) => worker.stop(DRAIN_MS)),
+        ]),
       () => this.#hosts?.stop(),
       () => this.#delivery.stop(),
       () => this.#clocks.stop(),
@@ -162,6 +174,7 @@ export class Worker implements Component {
       () => this.#inputs?.close(),
       () => this.#bundles?.close(),
       () => this.#discovered.close(),
+      ...[...this.#discover.values()].map((queue) => () => queue.close()),
       () => this.#redis.disconnect(),
       () => this.#blocking.disconnect(),
       () => this.#tmpDir && removeFolder(this.#tmpDir),
@@ -184,7 +197,7 @@ export class Worker implements Component {
       lastErrors: this.#lastErrors,
       late: this.#options.late,
       states: this.#states,
-      sharedNames: this.#sharedNames,
+      auto: required(this.#auto),
       ownDatakit: () => this.#ownDatakit,
       emit: (event) => this.#emit(event),
     });
@@ -195,7 +208,8 @@ export class Worker implements Component {
       states: this.#states,
       emit: (event) => this.#emit(event),
     });
-    const deps = { worker: name, inputs, hosts, discovered: this.#discovered };
+    const registry = new Inputs(this.#redis);
+    const deps = { worker: name, inputs, registry, hosts, discovered: this.#discovered };
     const onError = (error: Error) => log.warn({ err: error, pool }, 'queue');
     const connection = this.#blocking;
     return [
@@ -219,6 +233,30 @@ export class Worker implements Component {
 
   get #ownDatakit(): string {
     return this.#options.datakit ?? this.#published ?? DEFAULT_DATAKIT;
+  }
+
+  #makeHolder(inputs: InputSupply, tmpDir: string): ResidentHolder {
+    const { name, pools, maxResidents, corePath, log } = this.#options;
+    return new ResidentHolder({
+      ...{ worker: name, pools, maxResidents, inputs, corePath, tmpDir, log },
+      sandbox: required(this.#sandbox).level,
+      residents: new Residents(this.#redis),
+      fleet: this.#fleet,
+      keeper: this.#keeper,
+      outlet: this.#delivery,
+      late: this.#options.late,
+      ownDatakit: () => this.#ownDatakit,
+      emit: (event) => this.#emit(event),
+      onError: (error) => log.warn({ err: error }, 'residents'),
+    });
+  }
+
+  #discoverQueue(pool: string): JobQueue<DiscoverJob> {
+    const known = this.#discover.get(pool);
+    if (known) return known;
+    const queue = new JobQueue<DiscoverJob>(queueNames.discover(pool), this.#redis);
+    this.#discover.set(pool, queue);
+    return queue;
   }
 
   async #confine(request: ConfineRequest) {
@@ -250,6 +288,7 @@ export class Worker implements Component {
       pools: [...pools],
       concurrency,
       running: this.#keeper.size,
+      residents: this.#residents?.size ?? 0,
       runs: this.#runs,
       sandbox: this.#sandbox?.level ?? 'strict',
       hostDeaths: this.#hostDeaths,

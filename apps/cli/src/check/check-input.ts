@@ -82,7 +82,11 @@ async function recordOf(definition: InputDefinition, options: CheckInputOptions)
     options.onProblem(problem.level, describeBundleProblem(definition, problem));
   }
   await options.store.put(prepared.digest, prepared.archive);
-  return { v: 1, number: 1, ...contentOf(definition, prepared) };
+  const content = contentOf(definition, prepared);
+  const { policy, isolation } = content;
+  // what needs it becomes a resident in the fleet, and has it there
+  const listen = policy.listen || isolation !== 'run';
+  return { v: 1, number: 1, ...content, policy: { ...policy, listen } };
 }
 
 function supplyOf(
@@ -128,6 +132,12 @@ interface Subject {
 /** Beyond the time-out: nobody renews a lease here. */
 const LEASE_MARGIN_MS = 60_000;
 
+/** Said of a server in run(): the fleet runs it as a resident. */
+function stillRunning(timeoutMs: number) {
+  const message = `run() had reported and was still running after its time-out of ${timeoutMs / 1000} s: the fleet lets it go on, as a resident`;
+  return { code: 'still-running', message };
+}
+
 async function checkCollector(subject: Subject, options: CheckInputOptions): Promise<CheckedCollector> {
   const { id, found, record, input, host } = subject;
   const everyMs = record.intervalMs ?? found.interval * 1000;
@@ -142,14 +152,22 @@ async function checkCollector(subject: Subject, options: CheckInputOptions): Pro
     onReport: (report) => frames.push(report),
   });
   const end = await run.result;
-  const outcome = outcomeOf(end).kind as CheckedCollector['outcome'];
+  const isolation = record.isolation === 'auto' ? (found.isolation ?? 'auto') : record.isolation;
+  const goesOn = outcomeOf(end).kind === 'timed-out' && frames.length > 0 && isolation !== 'run';
+  const outcome = goesOn ? 'succeeded' : (outcomeOf(end).kind as CheckedCollector['outcome']);
   const { reports, warnings } = checkedReports(frames, { input, startedMs, ownDatakit: options.ownDatakit });
   return {
     ...{ id, input: record.key, module: found.module, class: found.class, name: found.name },
     ...{ interval: everyMs / 1000, outcome, durationMs: Math.round(end.times.runMs * 1000) / 1000, reports },
     lastErrors: end.lastErrors.map(({ input: about, content }) => ({ input: about, err_content: content })),
     ...{ stdout: end.stdout, stderr: end.stderr, error: end.error },
-    warnings: [...found.warnings, ...input.warnings, ...end.warnings, ...warnings],
+    warnings: [
+      ...found.warnings,
+      ...input.warnings,
+      ...end.warnings,
+      ...warnings,
+      ...(goesOn ? [stillRunning(timeoutMs)] : []),
+    ],
     hint: outcome === 'succeeded' ? null : causeOf(end, defaultHostLimits),
   };
 }

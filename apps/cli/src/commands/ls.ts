@@ -62,11 +62,12 @@ function printFailure(terminal: Terminal, failure: Failure): void {
 }
 
 export function toJson(view: CollectorView) {
-  const { record, counts, lastOutcome, lastEndedMs, lastRunMs } = view;
+  const { record, counts, lastOutcome, lastEndedMs, lastRunMs, running } = view;
   const { id, input, module, name, everyMs, timeoutMs, paused, pool } = record;
   return {
     ...{ id, input, module, class: record.class, name, everyMs, timeoutMs, paused, pool },
-    ...{ counts, lastOutcome, lastEndedMs, lastRunMs },
+    ...{ counts, lastOutcome, lastEndedMs, lastRunMs, running },
+    ...{ isolation: record.isolation ?? 'auto', resident: record.resident ?? null },
   };
 }
 
@@ -100,17 +101,18 @@ function printCollectors(terminal: Terminal, views: readonly CollectorView[]): v
 
 function row(
   { colors }: Terminal,
-  { record, counts, lastOutcome, lastEndedMs, lastRunMs }: CollectorView,
+  { record, counts, lastOutcome, lastEndedMs, lastRunMs, running }: CollectorView,
 ): string[] {
   const succeeded = counts['succeeded'] ?? 0;
   const bad = (counts['failed'] ?? 0) + (counts['timed-out'] ?? 0) + (counts['killed'] ?? 0);
-  const last = record.paused ? 'paused' : (lastOutcome ?? 'not yet');
+  const last = record.paused ? 'paused' : running ? 'running' : (lastOutcome ?? 'not yet');
+  const isWell = running !== null || lastOutcome === 'succeeded';
   return [
     oneLine(record.id),
     duration(record.everyMs),
-    lastOutcome === 'succeeded' ? colors.green(last) : lastOutcome ? colors.red(last) : last,
-    ago(lastEndedMs, Date.now()),
-    lastRunMs === null ? '' : duration(lastRunMs),
+    `${isWell ? colors.green(last) : lastOutcome ? colors.red(last) : last}${record.resident ? ' (resident)' : ''}`,
+    running ? '' : ago(lastEndedMs, Date.now()),
+    running ? duration(running.phases.runMs) : lastRunMs === null ? '' : duration(lastRunMs),
     String(succeeded),
     String(bad),
     String((counts['skipped'] ?? 0) + (counts['missed'] ?? 0)),

@@ -23,6 +23,7 @@ export async function run(context: Context, wanted: string, flags: RunFlags): Pr
   return withFleet(settings, async (redis) => {
     const collectors = new Collectors(redis);
     const { record } = await findCollector(collectors, wanted);
+    if (record.resident) throw new CommandError(whyNot(record.id, 'resident'), exitCodes.failed);
     const workers = await new Fleet(redis).workers();
     if (!workers.some(({ pools }) => pools.includes(record.pool))) {
       throw new CommandError(`No worker serves pool ${record.pool}, so nothing can run ${record.id} now.`);
@@ -61,6 +62,9 @@ async function ended(
 function whyNot(collector: CollectorId, answer: string): string {
   if (answer === 'overlap') {
     return `${collector} is running already; runs of one collector never overlap. Try again when that one has ended.`;
+  }
+  if (answer === 'resident') {
+    return `${collector} is a resident: its process calls run() by itself, every interval. \`pythond show\` tells what it does.`;
   }
   return `${collector} was not run: ${answer}`;
 }

@@ -1,5 +1,13 @@
-import { type RunRecord, schedulerId } from '@pythond/jobs';
-import { Collectors, type CollectorView, heldProblem, Inputs, type Rollout } from '@pythond/registry';
+import { type ResidentReason, type RunRecord, schedulerId } from '@pythond/jobs';
+import {
+  Collectors,
+  type CollectorView,
+  heldProblem,
+  Inputs,
+  Residents,
+  type ResidentView,
+  type Rollout,
+} from '@pythond/registry';
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
 import { withFleet } from '../fleet-connection.ts';
@@ -22,10 +30,11 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
     const view = await findCollector(collectors, wanted);
     const { id, input, inputNumber } = view.record;
     const inputs = new Inputs(redis);
-    const [runs, record, rollout] = await Promise.all([
+    const [runs, record, rollout, resident] = await Promise.all([
       collectors.runs(id, flags.runs),
       inputs.get(input, inputNumber),
       inputs.rollout(input),
+      view.record.resident ? new Residents(redis).view(input, inputNumber) : null,
     ]);
     const held = rollout?.versions.find(({ state }) => state === 'held') ?? null;
     if (flags.json) {
@@ -38,13 +47,16 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
         cmd,
         heldBack: held && { number: held.number, ...held.held },
         runs,
+        residentProcess: resident && withoutPlan(resident),
       });
       return exitCodes.ok;
     }
     printView(context.terminal, view, record?.bundle ?? null, record?.cmd ?? null);
     if (rollout) printHeld(context.terminal, rollout);
-    printRuns(context.terminal, runs);
-    const [last] = runs;
+    if (view.record.resident) printResident(context.terminal, view.record.resident, resident);
+    const shown = view.running ? [view.running, ...runs] : runs;
+    printRuns(context.terminal, shown);
+    const [last] = shown;
     if (last) printRun(context.terminal, last);
     return exitCodes.ok;
   });
@@ -79,6 +91,25 @@ function printHeld(terminal: Terminal, rollout: Rollout): void {
   if (problem) print(terminal, `${terminal.colors.red('✗')} ${oneLine(problem.text)}\n`);
 }
 
+function withoutPlan({ plan: _, ...rest }: ResidentView) {
+  return rest;
+}
+
+/** Why it is one, who holds it, and how often it had to be started again. */
+function printResident(terminal: Terminal, reason: ResidentReason, view: ResidentView | null): void {
+  const line = (label: string, value: string) => print(terminal, `  ${label.padEnd(10)} ${value}`);
+  const now = Date.now();
+  const where = view?.worker
+    ? `on ${oneLine(view.worker)}, since ${ago(view.sinceMs, now)}`
+    : 'held by no worker';
+  line('resident', `${oneLine(reason.message)}; ${where}`);
+  if (view?.lastCrash) {
+    const { cause, atMs } = view.lastCrash;
+    line('crashes', `${view.crashes}, the last ${ago(atMs, now)}: ${oneLine(cause)}`);
+  }
+  print(terminal);
+}
+
 function printRuns(terminal: Terminal, runs: readonly RunRecord[]): void {
   if (runs.length === 0) {
     print(terminal, '  No run has ended yet.');
@@ -109,8 +140,10 @@ function runRow({ colors }: Terminal, run: RunRecord): string[] {
   const outcome = outcomeText(run);
   const { reported, delivered, queued, dead } = run.points;
   return [
-    ago(run.endedMs, Date.now()),
-    run.outcome.kind === 'succeeded' ? colors.green(outcome) : colors.red(outcome),
+    run.outcome.kind === 'running' ? '' : ago(run.endedMs, Date.now()),
+    run.outcome.kind === 'succeeded' || run.outcome.kind === 'running'
+      ? colors.green(outcome)
+      : colors.red(outcome),
     duration(run.phases.runMs),
     duration(run.phases.lagMs),
     ...[reported, delivered, queued, dead].map(String),

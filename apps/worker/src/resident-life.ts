@@ -1,0 +1,351 @@
+import { schedulerId } from '@pythond/jobs';
+import { pause } from '@pythond/lifecycle';
+import type { LatePolicy } from '@pythond/points';
+import { LEASE_MS, type Residents, type WantedResident } from '@pythond/registry';
+import {
+  type CancelReason,
+  causeOf,
+  createHost,
+  defaultHostLimits,
+  type Host,
+  type Loaded,
+  outcomeOf,
+  type PassBegan,
+  type PassEnded,
+  type Report,
+  type RunEnd,
+  type RunHandle,
+} from '@pythond/runner';
+import type { Logger } from '@pythond/telemetry';
+import type { WorkerEvent } from './events.ts';
+import type { InputSupply, OpenInput } from './input-supply.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import type { Outlet } from './outlet.ts';
+import { PendingPoints } from './pending-points.ts';
+import { ResidentCollector, type Taken } from './resident-collector.ts';
+import { type PassCut, passOutput, passRecord } from './resident-record.ts';
+
+export interface ResidentLifeDeps {
+  readonly worker: string;
+  /** What the worker gives; a block may ask for less. */
+  readonly sandbox: 'strict' | 'none';
+  readonly residents: Pick<Residents, 'passGoesOn' | 'passEnded' | 'going'>;
+  readonly keeper: LeaseKeeper;
+  readonly inputs: InputSupply;
+  readonly outlet: Outlet;
+  /** What becomes of metrics that are late already. */
+  readonly late: LatePolicy;
+  readonly corePath: string;
+  readonly tmpDir: string;
+  readonly ownDatakit: () => string;
+  readonly emit: (event: WorkerEvent) => void;
+  readonly log: Logger;
+}
+
+/** Why a resident is ended though nothing is wrong with it. `lost`: another worker may have it. */
+export type ResidentEndReason = 'stopping' | 'changed' | 'unwanted' | 'lost';
+
+/** `crashed`: its process ended without being asked to, or could not be started; `upMs` is how long it was up. */
+export type LifeEnd =
+  | { readonly kind: 'asked' }
+  | { readonly kind: 'crashed'; readonly cause: string; readonly upMs: number };
+
+/** Ten years: a resident has no time-out. */
+const FOR_EVER_MS = 10 * 365 * 24 * 3600 * 1000;
+const TERM_GRACE_MS = 1_000;
+const SHOW_EVERY_MS = 2_000;
+/** A call that is shorter is told when it is over. */
+const SHOWN_FROM_MS = 1_000;
+const WRITE_TRIES = 3;
+const WRITE_PAUSE_MS = 1_000;
+
+const endTexts: Readonly<Record<ResidentEndReason, string>> = {
+  stopping: 'killed: its worker is stopping, and another takes it over',
+  changed: 'killed: a new version of its input takes its place',
+  unwanted: 'killed: it is paused, or no longer configured',
+  lost: 'killed: the worker could not renew its lease, so another worker may run it',
+};
+
+/**
+ * One process of a resident, from its start to its end, and the records of what its collectors did in it.
+ *
+ * It is *starting* until its modules are imported, *serving* until its process ends or it is asked to end, then
+ * *settling*: every point that it reported becomes accepted, queued or a dead letter.
+ */
+export class ResidentLife {
+  readonly #deps: ResidentLifeDeps;
+  readonly #wanted: WantedResident;
+  readonly #lease: string;
+  readonly #collectors = new Map<string, ResidentCollector>();
+  readonly #pending: PendingPoints;
+  #handle: RunHandle | undefined;
+  #host: Host | undefined;
+  #endReason: ResidentEndReason | null = null;
+  #tooLong = false;
+  #loaded = false;
+  /** Why the first of those could not be built that could not. */
+  #unbuilt: string | null = null;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(wanted: WantedResident, lease: string, deps: ResidentLifeDeps) {
+    this.#deps = deps;
+    this.#wanted = wanted;
+    this.#lease = lease;
+    this.#pending = new PendingPoints(deps.outlet, (hold) => this.#hold(hold));
+  }
+
+  /** Resolves when nothing of it is alive and everything it reported is safe. */
+  async run(): Promise<LifeEnd> {
+    const startedMs = performance.now();
+    await this.#buryPredecessor();
+    let end: RunEnd;
+    try {
+      const { plan } = this.#wanted;
+      const input = await this.#deps.inputs.open(plan.input, plan.number, 'resident');
+      this.#makeCollectors(input);
+      end = await this.#serve(input);
+    } catch (error) {
+      return this.#couldNotStart(error);
+    }
+    const upMs = performance.now() - startedMs;
+    if (this.#endReason) {
+      const { outcome } = cutOf(end, this.#endReason);
+      this.#cutAll({ outcome, hint: endTexts[this.#endReason] }, false);
+      await this.#writing;
+      return { kind: 'asked' };
+    }
+    const cause = this.#causeOf(end);
+    const outcome = outcomeOf(end);
+    // a process that had nothing to run has told why already
+    if (outcome.kind !== 'succeeded') this.#cutAll({ outcome, hint: cause }, true);
+    await this.#writing;
+    return { kind: 'crashed', cause, upMs };
+  }
+
+  /** May be called at any time; the first reason stays. */
+  end(reason: ResidentEndReason): void {
+    if (this.#endReason) return;
+    this.#endReason = reason;
+    this.#cancel(reason === 'lost' ? 0 : TERM_GRACE_MS, reason === 'stopping' ? 'stopping' : 'cancelled');
+  }
+
+  #cancel(graceMs: number, reason: CancelReason): void {
+    this.#host?.holdResults(false); // or its end would not be heard
+    if (this.#handle) this.#handle.cancel(graceMs, reason);
+    else void this.#host?.stop();
+  }
+
+  #makeCollectors(input: OpenInput): void {
+    const { worker, late, ownDatakit } = this.#deps;
+    const sandbox = input.spec.policy.level;
+    for (const record of this.#wanted.plan.collectors) {
+      const options = { record, input, outlet: this.#pending, late, ownDatakit, facts: { worker, sandbox } };
+      this.#collectors.set(record.key, new ResidentCollector(options));
+    }
+  }
+
+  async #serve(input: OpenInput): Promise<RunEnd> {
+    const { corePath, tmpDir } = this.#deps;
+    const limits = { resultBytes: Number.MAX_SAFE_INTEGER };
+    const host = createHost({ ...input.spec, resident: true, limits, corePath, tmpDir });
+    this.#host = host;
+    const release = this.#holdLeases();
+    const showing = setInterval(() => this.#show(), SHOW_EVERY_MS);
+    const importing = setTimeout(() => this.#giveUpImporting(), defaultHostLimits.importMs);
+    try {
+      if (this.#endReason) void host.stop();
+      await host.ready;
+      this.#handle = this.#start(host);
+      if (this.#endReason) this.#cancel(0, 'cancelled');
+      return await this.#handle.result;
+    } finally {
+      clearTimeout(importing);
+      clearInterval(showing);
+      await host.stop();
+      for (const letGo of release) letGo();
+    }
+  }
+
+  #start(host: Host): RunHandle {
+    const { input, collectors } = this.#wanted.plan;
+    return host.run({
+      collector: input,
+      timeoutMs: FOR_EVER_MS,
+      leaseMs: LEASE_MS,
+      carriesState: false,
+      resident: {
+        collectors: collectors.map(({ key, everyMs, offsetMs }) => ({ collector: key, everyMs, offsetMs })),
+        onLoaded: (loaded) => this.#onLoaded(loaded),
+        onPassBegan: (began) => this.#onBegan(began),
+        onPassEnded: (passEnded) => this.#onEnded(passEnded),
+        onWarning: (warning, key) => this.#of(key)?.warn(warning),
+      },
+      onReport: (report: Report) => this.#of(report.collector ?? null)?.report(report),
+      onOutput: (stream, bytes) => {
+        for (const collector of this.#collectors.values()) collector.print(stream, bytes);
+      },
+    });
+  }
+
+  /** The leases of all its collectors are renewed together: the first tells for all. */
+  #holdLeases(): (() => void)[] {
+    return this.#wanted.plan.collectors.map(({ id }, index) =>
+      this.#deps.keeper.hold({
+        scheduler: schedulerId(id),
+        lease: this.#lease,
+        ofResident: true,
+        onRenewed: (leaseMs) => {
+          if (index === 0) this.#handle?.renew(leaseMs);
+        },
+        onLost: () => this.end('lost'),
+      }),
+    );
+  }
+
+  #of(key: string | null): ResidentCollector | undefined {
+    const [first] = this.#collectors.values();
+    return (key === null ? undefined : this.#collectors.get(key)) ?? first;
+  }
+
+  #hold(hold: boolean): void {
+    if (!this.#endReason) this.#host?.holdResults(hold);
+  }
+
+  #giveUpImporting(): void {
+    if (this.#loaded) return;
+    this.#tooLong = true;
+    this.#cancel(0, 'cancelled');
+  }
+
+  #onLoaded({ collectors, failures }: Loaded): void {
+    this.#loaded = true;
+    const found = new Set(collectors);
+    for (const [key, collector] of this.#collectors) {
+      if (found.has(key)) continue;
+      const { dir, module, class: name } = partsOf(collector);
+      const failure =
+        failures.find((one) => one.dir === dir && one.module === module && one.class === name) ??
+        failures.find((one) => one.dir === dir && one.module === module) ??
+        failures[0];
+      const hint = failure
+        ? [`${failure.type}: ${failure.message}`, ...(failure.hint ? [failure.hint] : [])].join('; ')
+        : 'its class is not in its module';
+      this.#unbuilt ??= hint;
+      this.#end(collector.take(null), { outcome: { kind: 'failed', reason: 'unavailable' }, hint }, failure);
+    }
+  }
+
+  #onBegan(began: PassBegan): void {
+    const collector = this.#collectors.get(began.collector);
+    if (!collector || collector.began) return;
+    collector.begin(began);
+    const record = collector.goingOn();
+    if (!record) return;
+    const { offsetMs } = collector.record;
+    const start = { lease: this.#lease, kind: began.kind, offsetMs, record, points: [] };
+    this.#write(() => this.#deps.residents.passGoesOn(start));
+  }
+
+  #onEnded(passEnded: PassEnded): void {
+    const collector = this.#collectors.get(passEnded.collector);
+    if (collector?.began?.pass === passEnded.pass) this.#end(collector.take(passEnded), null);
+  }
+
+  /** Calls that go on for longer are shown with what they have done so far. */
+  #show(): void {
+    for (const collector of this.#collectors.values()) {
+      const record = collector.goingOn();
+      if (!record || record.phases.runMs < SHOWN_FROM_MS) continue;
+      const { offsetMs } = collector.record;
+      const pass = collector.began?.pass;
+      this.#write(async () => {
+        if (collector.began?.pass !== pass) return; // it has ended meanwhile, and its record is written next
+        const { points, told } = collector.untold();
+        const start = { lease: this.#lease, kind: 'going-on', offsetMs, record, points } as const;
+        const isOurs = await this.#deps.residents.passGoesOn(start);
+        told();
+        if (isOurs) this.#deps.emit({ kind: 'run-goes-on', record });
+      });
+    }
+  }
+
+  /** Every call that goes on ended with its process; `crashed`: somebody's record has to say so. */
+  #cutAll(cut: PassCut, crashed: boolean): void {
+    const all = [...this.#collectors.values()];
+    const calling = all.filter(({ began, hasReported }) => began !== null || hasReported);
+    const told = calling.length > 0 || !crashed ? calling : all.slice(0, 1);
+    for (const collector of told) this.#end(collector.take(null), cut);
+  }
+
+  #end({ pass, reports, untold }: Taken, cut: PassCut | null, failure?: Loaded['failures'][number]): void {
+    const settledMs = performance.now();
+    this.#write(async () => {
+      const points = await reports.settle();
+      const record = passRecord(pass, points, performance.now() - settledMs, cut);
+      const error = failure && { type: failure.type, message: failure.message, traceback: failure.traceback };
+      const whole = error ? { ...record, error } : record;
+      const end = { lease: this.#lease, record: whole, output: passOutput(pass), points: untold(points) };
+      await this.#deps.residents.passEnded(end);
+      this.#deps.emit({ kind: 'run-ended', record: whole });
+    });
+  }
+
+  /** What the worker before did not come to tell: it died in the middle of it. */
+  async #buryPredecessor(): Promise<void> {
+    for (const { id } of this.#wanted.plan.collectors) {
+      this.#write(async () => {
+        const record = await this.#deps.residents.going(id);
+        if (!record) return;
+        const hint = `its worker ${record.worker} is gone, and its resident with it`;
+        const lost = { ...record, outcome: { kind: 'lost' as const }, hint };
+        await this.#deps.residents.passEnded({ lease: this.#lease, record: lost, output: null, points: [] });
+      });
+    }
+    await this.#writing;
+  }
+
+  #couldNotStart(error: unknown): LifeEnd | Promise<LifeEnd> {
+    if (this.#endReason) return { kind: 'asked' };
+    const cause = error instanceof Error ? error.message : String(error);
+    this.#cutAll({ outcome: { kind: 'failed', reason: 'unavailable' }, hint: cause }, true);
+    return this.#writing.then(() => ({ kind: 'crashed', cause, upMs: 0 }));
+  }
+
+  #causeOf(end: RunEnd): string {
+    if (this.#tooLong) return `killed: the imports took longer than ${defaultHostLimits.importMs / 1000} s`;
+    if (outcomeOf(end).kind === 'succeeded') return `none of its collectors could be built: ${this.#unbuilt}`;
+    const cause = causeOf(end, defaultHostLimits);
+    const said = end.stderr.trim();
+    return said && !end.error ? `${cause}. It printed: ${said.slice(-SAID_CHARS)}` : cause;
+  }
+
+  /** One after the other, so that the history is in order; tried again while Redis is away, though not for ever. */
+  #write(write: () => Promise<unknown>): void {
+    this.#writing = this.#writing.then(async () => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await write();
+          return;
+        } catch (error) {
+          this.#deps.log.warn({ err: error, tries }, 'the record of a resident');
+          if (tries === WRITE_TRIES) return;
+          await pause(WRITE_PAUSE_MS);
+        }
+      }
+    });
+  }
+}
+
+const SAID_CHARS = 500;
+
+function cutOf(end: RunEnd, reason: ResidentEndReason): PassCut {
+  const hint = endTexts[reason];
+  if (reason === 'stopping') return { outcome: { kind: 'killed', reason: 'stopping' }, hint };
+  if (reason === 'lost') return { outcome: { kind: 'killed', reason: 'lease' }, hint };
+  return { outcome: { kind: 'killed', reason: end.cause === 'lease' ? 'lease' : 'cancelled' }, hint };
+}
+
+function partsOf({ record }: ResidentCollector): { dir: string; module: string; class: string } {
+  const { module, class: name, key } = record;
+  return { dir: key.slice(0, key.lastIndexOf(`/${module}:`)), module, class: name };
+}
