@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { RunRecord } from '@pythond/jobs';
 import type { Redis } from '@pythond/queue';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { replies } from '../support/datakit-replies.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FaultFleet, makeFaultFleet, TICKS } from '../support/fault-fleet.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -165,13 +166,14 @@ describe('F23: on a bad way to Redis', () => {
 
 it('with neither Redis nor DataKit, points are held in memory, and delivered when either is back', async () => {
   const held = () => faults.worker.stdout().includes('points are held in memory: neither DataKit nor Redis');
-  await faults.way.goWrong({ kind: 'refuse' });
-  // once a run's points meet the DataKit's absence, Redis is gone, too
-  await eventually('points to be on their way', async () => (await faults.waiting()) > 0, LONG_MS);
-  await way.goWrong({ kind: 'refuse' });
+  // Redis goes while DataKit has the points of a run, and refuses them
+  faults.datakit.goWrong(() => {
+    void way.goWrong({ kind: 'refuse' });
+    return replies.failed(503);
+  });
   await eventually('points to be held', held, LONG_MS);
+  faults.datakit.goWrong(null);
   await way.goWrong(null);
-  await faults.way.goWrong(null);
   await delivered(3);
   expectAllAlive();
 });

@@ -42,8 +42,8 @@ const eventually = <T>(what: string, probe: () => T | Promise<T>) =>
 const isGrid = ({ kind }: RunRecord) => kind === 'grid';
 
 /** The time that a metric without one of its own gets: its tick's, unless the run came too late for that. */
-const timeOf = ({ dueMs, startedMs }: RunRecord, everyMs: number) =>
-  `${startedMs - dueMs < everyMs ? dueMs : startedMs}000000`;
+const timeOf = ({ dueMs, phases: { lagMs } }: RunRecord, everyMs: number) =>
+  `${lagMs < everyMs ? dueMs : dueMs + lagMs}000000`;
 
 const storedTimes = (fleet: TestFleet, measurement: string) =>
   fleet.standin

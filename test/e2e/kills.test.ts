@@ -43,7 +43,9 @@ const unanswered: ProxyFault = { kind: 'no-answer' };
  */
 describe.concurrent('a worker that is killed', () => {
   it('before its points reach DataKit', options, async (test) => {
-    const way = await startFaultProxy({ port: 9 }); // nothing gets there
+    const nobody = await startFaultyDatakit(); // nothing gets there
+    test.onTestFinished(() => nobody.close());
+    const way = await startFaultProxy({ port: nobody.port });
     test.onTestFinished(() => way.close());
     await way.goWrong({ kind: 'black-hole' });
     const scene = await Scene.open(test, { DATAKIT_URL: way.url });

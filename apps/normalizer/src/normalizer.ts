@@ -33,8 +33,10 @@ export interface NormalizerOptions {
 const CONCURRENCY = 16;
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 60_000;
-/** Starts a second over the whole fleet: under DataKit's own limit for one address. */
-const LIMITER = { max: 80, duration: 1_000 };
+/** Starts a second over the whole fleet. The rate to a DataKit is the pacer's affair; this bounds what Redis is asked. */
+const LIMITER = { max: 1_000, duration: 1_000 };
+/** A request that has no answer yet keeps its place for so long, when others want one. */
+const GIVE_WAY_AFTER_MS = 700;
 const DRAIN_MS = 12_000;
 /** How often deliveries without a job are looked for, and dead letters that are too old. */
 const TIDY_MS = 30_000;
@@ -53,6 +55,7 @@ export class Normalizer implements Component {
   readonly #telling: Recurring;
   readonly #client: DataKitClient;
   #worker: JobWorker | undefined;
+  #inHand = 0;
 
   constructor(options: NormalizerOptions) {
     this.#options = options;
@@ -77,6 +80,7 @@ export class Normalizer implements Component {
       // the workers of this machine send from the same address
       pacer: createSharedPacer({ source: new Rates(this.#redis, { source: hostname() }) }),
       health: createEndpointHealth({ onChange }),
+      giveWay: { afterMs: GIVE_WAY_AFTER_MS, isCrowded: () => this.#inHand >= CONCURRENCY },
     });
   }
 
@@ -92,7 +96,14 @@ export class Normalizer implements Component {
       queue: queueNames.deliver,
       connection: this.#blocking,
       concurrency: CONCURRENCY,
-      process: (data, context) => retry(data, context, deps),
+      process: async (data, context) => {
+        this.#inHand += 1;
+        try {
+          return await retry(data, context, deps);
+        } finally {
+          this.#inHand -= 1;
+        }
+      },
       onError: (error) => this.#options.log.warn({ err: error }, 'deliver queue'),
       backoffMs: (attempt) =>
         fullJitter({ baseMs: RETRY_BASE_MS, capMs: RETRY_CAP_MS, attempt, random: Math.random }),

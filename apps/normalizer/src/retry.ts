@@ -78,7 +78,10 @@ async function tryAgain(loaded: Loaded, context: JobContext, deps: RetryDeps): P
   if (signal.aborted) return { kind: 'back' };
   const { points, reason } = settled.left.delivery;
   emit({ kind: 'still-waiting', endpoint, category, points: points.length, attempt, reason });
-  return { kind: 'again', reason, afterMs: settled.left.retry.afterMs ?? 0 };
+  const { afterMs, cause } = settled.left.retry;
+  // a server that asked for patience says how long; a back-off that grew in its outage would make that a minute
+  const exactly = cause.code === 'throttled' && afterMs !== null;
+  return { kind: 'again', reason, afterMs: afterMs ?? 0, exactly };
 }
 
 async function buryExpired(loaded: Loaded, context: JobContext, deps: RetryDeps): Promise<JobEnd> {

@@ -44,6 +44,7 @@ export class Collect {
       kind: tick.kind,
       knownVersion: this.#known.get(tick.scheduler)?.version ?? '',
       knownState: held?.version ?? '',
+      takenMs: context.takenMs,
     });
     switch (claim.kind) {
       case 'skipped':

@@ -44,7 +44,7 @@ export interface ClaimedTick {
   readonly record: CollectorRecord;
   readonly lease: string;
   readonly again: boolean;
-  /** When its first try was claimed: a re-run gives its points the times that the first would have given. */
+  /** When its first try was taken: a re-run gives its points the times that the first would have given. */
   readonly firstMs: number;
   /** What the collector's last run left to this one. */
   readonly state: Buffer | null;

@@ -25,12 +25,18 @@ export interface JobContext {
 }
 
 /**
- * How a processor ends: `done`; `again`, with a pause that the worker's back-off chooses or `afterMs`; `give-up`, the
+ * How a processor ends: `done`; `again`, after the worker's back-off, or `afterMs` where that is longer or `exactly` what
+ * is to be waited; `give-up`, the
  * job is kept among the failed; `back`, as if it had never been taken (used when stopping).
  */
 export type JobEnd =
   | { readonly kind: 'done'; readonly value?: string }
-  | { readonly kind: 'again'; readonly reason: string; readonly afterMs?: number }
+  | {
+      readonly kind: 'again';
+      readonly reason: string;
+      readonly afterMs?: number;
+      readonly exactly?: boolean;
+    }
   | { readonly kind: 'give-up'; readonly reason: string }
   | { readonly kind: 'slow-down'; readonly forMs: number }
   | { readonly kind: 'back' };
@@ -53,10 +59,12 @@ export interface JobWorkerOptions {
 class AgainSignal extends Error {
   override readonly name = 'AgainSignal';
   readonly afterMs: number;
+  readonly exactly: boolean;
 
-  constructor(reason: string, afterMs: number) {
+  constructor({ reason, afterMs = 0, exactly = false }: Extract<JobEnd, { kind: 'again' }>) {
     super(reason);
     this.afterMs = afterMs;
+    this.exactly = exactly;
   }
 }
 
@@ -104,8 +112,11 @@ export class JobWorker {
         removeOnFail: { count: options.keep ?? 1_000 },
         ...(options.limiter ? { limiter: options.limiter } : {}),
         settings: {
-          backoffStrategy: (attempt, _type, error) =>
-            Math.max(options.backoffMs?.(attempt) ?? 1_000, error instanceof AgainSignal ? error.afterMs : 0),
+          backoffStrategy: (attempt, _type, error) => {
+            if (error instanceof AgainSignal && error.exactly) return error.afterMs;
+            const least = error instanceof AgainSignal ? error.afterMs : 0;
+            return Math.max(options.backoffMs?.(attempt) ?? 1_000, least);
+          },
         },
       },
     );
@@ -170,7 +181,7 @@ export class JobWorker {
       case 'done':
         return end.value ?? '';
       case 'again':
-        throw new AgainSignal(end.reason, end.afterMs ?? 0);
+        throw new AgainSignal(end);
       case 'give-up':
         throw new UnrecoverableError(end.reason);
       case 'slow-down':

@@ -2,11 +2,11 @@
 --
 -- KEYS  1 collector (hash)  2 lease (string)  3 state (hash: version, data)
 -- ARGV  1 job id  2 worker  3 due (ms)  4 kind: grid | first | manual  5 lease (ms)  6 version that the worker knows
---       7 version of the state that it holds  8 now (ms), by the worker's clock
+--       7 version of the state that it holds  8 when the worker took the tick (ms)
 -- Gives {verdict, …}:
 --   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it,
 --    version of the state or '' when there is none, the state or '' when the worker holds it,
---    when its first try was claimed (ms), so that a re-run gives its points the same times}
+--    when its first try was taken (ms), so that a re-run gives its points the same times}
 --   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'resident', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --

@@ -22,6 +22,8 @@ export interface ClaimRequest {
   readonly knownVersion: string;
   /** The version of the collector's state that the worker holds; '' for none. */
   readonly knownState?: string;
+  /** When the worker took the tick from the queue, milliseconds; default: now. */
+  readonly takenMs?: number;
 }
 
 export type Claim =
@@ -31,7 +33,7 @@ export type Claim =
       readonly lease: string;
       /** True when this tick was started before, by a worker that did not finish it. */
       readonly again: boolean;
-      /** When its first try was claimed, milliseconds by that worker's clock. */
+      /** When its first try was taken, milliseconds by that worker's clock. */
       readonly firstMs: number;
       readonly version: string;
       /** The collector's record as JSON, when `knownVersion` is not the newest. */
@@ -86,10 +88,11 @@ export class Leases {
 
   async claim(request: ClaimRequest): Promise<Claim> {
     const { scheduler, jobId, worker, dueMs, kind, knownVersion, knownState = '' } = request;
+    const { takenMs = Date.now() } = request;
     const reply = (await claimScript.runBuffer(
       this.#redis,
       [keys.collector(scheduler), keys.lease(scheduler), keys.state(scheduler)],
-      [jobId, worker, dueMs, kind, LEASE_MS, knownVersion, knownState, Date.now()],
+      [jobId, worker, dueMs, kind, LEASE_MS, knownVersion, knownState, takenMs],
     )) as Buffer[];
     return parseClaim(reply);
   }
