@@ -134,7 +134,7 @@ describe('a resident', () => {
     });
     expect(counts['run']).toBeGreaterThanOrEqual(5);
     expect((await fleet.cli('show', 'Serves')).stdout).toMatch(
-      /resident +isolation = "resident"; on .*since/,
+      /resident +isolation = "resident"; on .*taken up .* ago/,
     );
     expect((await fleet.cli('ls')).stdout).toContain('(resident)');
     const asked = await fleet.cli('run', 'Serves');

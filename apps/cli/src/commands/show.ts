@@ -73,7 +73,7 @@ function printView(
   const line = (label: string, value: string) => print(terminal, `  ${label.padEnd(10)} ${value}`);
   line(
     'every',
-    `${duration(record.everyMs)}${record.paused ? ' (paused)' : ''}, time-out ${duration(record.timeoutMs)}`,
+    `${duration(record.everyMs)}${record.paused ? ' (paused)' : ''}, ${record.resident ? 'no time-out' : `time-out ${duration(record.timeoutMs)}`}`,
   );
   line(
     'input',
@@ -100,7 +100,7 @@ function printResident(terminal: Terminal, reason: ResidentReason, view: Residen
   const line = (label: string, value: string) => print(terminal, `  ${label.padEnd(10)} ${value}`);
   const now = Date.now();
   const where = view?.worker
-    ? `on ${oneLine(view.worker)}, since ${ago(view.sinceMs, now)}`
+    ? `on ${oneLine(view.worker)}, taken up ${ago(view.sinceMs, now)}`
     : 'held by no worker';
   line('resident', `${oneLine(reason.message)}; ${where}`);
   if (view?.lastCrash) {
