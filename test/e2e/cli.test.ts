@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { check } from '../support/check.ts';
-import { type CliResult, runCli } from '../support/cli.ts';
+import { type CliResult, runCli, startCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { block, copyHome, makeHome, type TestHome } from '../support/home.ts';
 import { startUp, type TestUp } from '../support/up.ts';
@@ -44,6 +44,16 @@ describe('--help', () => {
       expect(help.stdout).toMatch(/^Usage: pythond /);
       expect(help.stdout).toMatch(/\nExit codes: 0 |\n {2}\$ |\nCommands:\n/);
     }
+  });
+});
+
+describe('a reader that has enough', () => {
+  it('is no error', async () => {
+    const point = { measurement: 'm', tags: { long: 'x'.repeat(100) }, fields: { v: 1 }, time: 1 };
+    const input = JSON.stringify(Array(5_000).fill(point)); // more than a pipe holds
+    const cli = startCli(['normalize', '--category', 'metric'], { input });
+    cli.process.stdout?.destroy();
+    expect(await cli.ended).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 });
 

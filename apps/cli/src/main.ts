@@ -15,6 +15,7 @@ const LINGER_MS = 2_000;
  */
 export async function main(args: readonly string[]): Promise<void> {
   const stopping = new AbortController();
+  for (const stream of [process.stdout, process.stderr]) endWithTheReader(stream, stopping);
   const off = onShutdownSignal({
     onFirst: () => stopping.abort('stopping'),
     onSecond: () => process.exit(exitCodes.interrupted),
@@ -27,6 +28,14 @@ export async function main(args: readonly string[]): Promise<void> {
     off();
     setTimeout(() => process.exit(), LINGER_MS).unref();
   }
+}
+
+/** `pythond show | head`: whoever reads has enough, so there is nothing more to say; `up` ends in order. */
+function endWithTheReader(stream: NodeJS.WriteStream, stopping: AbortController): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    stopping.abort('stopping');
+  });
 }
 
 async function run(context: Context, args: readonly string[]): Promise<ExitCode> {
