@@ -1,6 +1,7 @@
 import { type InputRecord, inputRecordSchema } from '@pythond/jobs';
 import { JobQueue, queueNames, type Redis } from '@pythond/queue';
 import { Inputs, type InputVersion, type Rollout, type VersionState } from '@pythond/registry';
+import { discoverAgain } from '@pythond/scheduler';
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
 import { withFleet } from '../fleet-connection.ts';
@@ -99,7 +100,6 @@ async function change(
 }
 
 async function discover(redis: Redis, { key, number, pool }: InputRecord): Promise<void> {
-  const { discoverAgain } = await import('@pythond/scheduler'); // it is large, and `ls` does without
   const queues: JobQueue<{ input: string; number: number }>[] = [];
   try {
     const open = (name: string) => {
