@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Tests run from source: every package's `@pythond/source` export points at its src/index.ts. */
@@ -10,6 +11,8 @@ export default defineConfig({
   resolve,
   ssr,
   test: {
+    // Most of the time of the slow ones is waiting: two at once, also where there are only two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         resolve,

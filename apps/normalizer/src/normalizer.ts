@@ -35,8 +35,6 @@ const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 60_000;
 /** Starts a second over the whole fleet. The rate to a DataKit is the pacer's affair; this bounds what Redis is asked. */
 const LIMITER = { max: 1_000, duration: 1_000 };
-/** A request that has no answer yet keeps its place for so long, when others want one. */
-const GIVE_WAY_AFTER_MS = 700;
 const DRAIN_MS = 12_000;
 /** How often deliveries without a job are looked for, and dead letters that are too old. */
 const TIDY_MS = 30_000;
@@ -55,7 +53,6 @@ export class Normalizer implements Component {
   readonly #telling: Recurring;
   readonly #client: DataKitClient;
   #worker: JobWorker | undefined;
-  #inHand = 0;
 
   constructor(options: NormalizerOptions) {
     this.#options = options;
@@ -80,7 +77,6 @@ export class Normalizer implements Component {
       // the workers of this machine send from the same address
       pacer: createSharedPacer({ source: new Rates(this.#redis, { source: hostname() }) }),
       health: createEndpointHealth({ onChange }),
-      giveWay: { afterMs: GIVE_WAY_AFTER_MS, isCrowded: () => this.#inHand >= CONCURRENCY },
     });
   }
 
@@ -96,14 +92,7 @@ export class Normalizer implements Component {
       queue: queueNames.deliver,
       connection: this.#blocking,
       concurrency: CONCURRENCY,
-      process: async (data, context) => {
-        this.#inHand += 1;
-        try {
-          return await retry(data, context, deps);
-        } finally {
-          this.#inHand -= 1;
-        }
-      },
+      process: (data, context) => retry(data, context, deps),
       onError: (error) => this.#options.log.warn({ err: error }, 'deliver queue'),
       backoffMs: (attempt) =>
         fullJitter({ baseMs: RETRY_BASE_MS, capMs: RETRY_CAP_MS, attempt, random: Math.random }),
@@ -143,7 +132,12 @@ export class Normalizer implements Component {
     const endpoint = this.#options.datakit ?? (await new Fleet(this.#redis).publishedDatakit());
     if (endpoint === null) return;
     for (const tidings of await this.#letters.takeUntold()) {
-      await this.#outbox.wait(eventOf(tidings, endpoint, Date.now()), 0);
+      try {
+        await this.#outbox.wait(eventOf(tidings, endpoint, Date.now()), 0);
+      } catch (error) {
+        this.#options.log.warn({ err: error, ...tidings }, 'DataKit will be told later');
+        await this.#letters.untell(tidings);
+      }
     }
   }
 

@@ -31,6 +31,7 @@ export interface DeliveryOptions {
 
 /** Before the normalizer tries what this worker could not deliver. */
 const FIRST_RETRY_MS = 1_000;
+const IN_USE_MS = 300_000;
 const HOLD_BASE_MS = 500;
 const HOLD_CAP_MS = 10_000;
 /** How long stopping waits for batches in flight, and then for Redis to take what is left. */
@@ -48,6 +49,8 @@ export class Delivery implements Outlet {
   readonly #options: DeliveryOptions;
   readonly #client: DataKitClient;
   readonly #batcher: Batcher<RunOrigin>;
+  /** When points last went to each DataKit. */
+  readonly #usedMs = new Map<string, number>();
   /** Fires when holding on any longer is no use: the worker ends. */
   readonly #givingUp = new AbortController();
 
@@ -64,6 +67,7 @@ export class Delivery implements Outlet {
     points: readonly NormalisedPoint[],
     origin: RunOrigin,
   ): Promise<PointCounts> {
+    this.#usedMs.set(destination.endpoint, performance.now());
     const asJson = points.filter((point) => point.json !== undefined);
     if (asJson.length === 0) return this.#add(destination, points, origin);
     const asLines = points.filter((point) => point.json === undefined);
@@ -78,10 +82,17 @@ export class Delivery implements Outlet {
     };
   }
 
+  /** Whether points went to more than one DataKit lately: then one of them may delay what goes to another. */
+  get hasSeveralDatakits(): boolean {
+    const sinceMs = performance.now() - IN_USE_MS;
+    for (const [endpoint, usedMs] of this.#usedMs) if (usedMs < sinceMs) this.#usedMs.delete(endpoint);
+    return this.#usedMs.size > 1;
+  }
+
   /** Resolves when the letters are in Redis, however long that is away. */
-  async bury(letters: readonly DeadLetter[]): Promise<void> {
+  async bury(letters: readonly DeadLetter[], firstPlace = 0): Promise<void> {
     const { outbox, emit } = this.#options;
-    await this.#untilDone(() => outbox.bury(letters));
+    await this.#untilDone(() => outbox.bury(letters, firstPlace));
     for (const { category, points, origins, reason } of letters) {
       emit({ kind: 'dead', category, points, collectors: collectorsOf(origins), ...reason });
     }
@@ -150,8 +161,11 @@ export class Delivery implements Outlet {
       positions = inBatch(retry.indexes, positions);
       if (await this.#put(delivery, attempt)) return { dead, retry: { ...retry, indexes: positions } };
       mayWait = true;
-      await this.#holdOn(attempt, signal);
       waiting = delivery;
+      if (!(await this.#holdOn(attempt, signal))) {
+        await this.#untilDone(() => this.#wait(delivery));
+        return { dead, retry: { ...retry, indexes: positions } };
+      }
     }
   }
 
@@ -170,10 +184,11 @@ export class Delivery implements Outlet {
     }
   }
 
-  async #holdOn(attempt: number, signal: AbortSignal): Promise<void> {
+  /** @returns false when the worker stops, and there is no more time */
+  async #holdOn(attempt: number, signal: AbortSignal): Promise<boolean> {
     const ms = fullJitter({ baseMs: HOLD_BASE_MS, capMs: HOLD_CAP_MS, attempt, random: Math.random });
     await pause(ms, signal);
-    signal.throwIfAborted(); // then the points come back unsent, and are kept by `#keep`
+    return !signal.aborted;
   }
 
   /** Points that no batch took any more, since the worker stops. */

@@ -20,5 +20,6 @@ export interface Outlet {
     points: readonly NormalisedPoint[],
     origin: RunOrigin,
   ): Promise<PointCounts>;
-  bury(letters: readonly DeadLetter[]): Promise<void>;
+  /** `firstPlace`: the place of the first among the letters of its run. */
+  bury(letters: readonly DeadLetter[], firstPlace: number): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { DeadLetter } from '@pythond/jobs';
 import type { Outlet, PointCounts } from './outlet.ts';
 
 /** A resident that has more points than this on their way waits, as the original's waited for its POST. */
@@ -25,9 +26,9 @@ export class PendingPoints implements Outlet {
     return this.#count(points.length, this.#outlet.deliver(destination, points, origin));
   }
 
-  bury(letters: Parameters<Outlet['bury']>[0]): Promise<void> {
+  bury(letters: readonly DeadLetter[], firstPlace: number): Promise<void> {
     const points = letters.reduce((sum, letter) => sum + letter.points, 0);
-    return this.#count(points, this.#outlet.bury(letters));
+    return this.#count(points, this.#outlet.bury(letters, firstPlace));
   }
 
   async #count<T>(points: number, done: Promise<T>): Promise<T> {

@@ -64,6 +64,8 @@ export class RunReports {
   /** By DataKit. */
   readonly #released = new Map<string, ReleasedPoints>();
   #reported = 0;
+  /** Dead letters so far: the place of the next among those of the run. */
+  #letters = 0;
   #normaliseMs = 0;
 
   constructor(options: RunReportsOptions) {
@@ -199,7 +201,8 @@ export class RunReports {
     this.#warnings.add(first.code, first.reason, refused.length);
     const letters = deadLetters(destination, refused, this.#options.origin, Date.now());
     const { endpoint } = destination;
-    const done = this.#options.outlet.bury(letters);
+    const done = this.#options.outlet.bury(letters, this.#letters);
+    this.#letters += letters.length;
     const dead = refused.length;
     this.#settle(
       endpoint,

@@ -1,7 +1,8 @@
 import type { CollectorRecord, RunRecord, TickRef } from '@pythond/jobs';
+import { fullJitter, pause } from '@pythond/lifecycle';
 import type { LatePolicy } from '@pythond/points';
 import type { JobContext, JobEnd } from '@pythond/queue';
-import { LEASE_MS, type Leases, type Release, stateVersionOf } from '@pythond/registry';
+import { LEASE_MS, type Leases, type Release, type ReleasedPoints, stateVersionOf } from '@pythond/registry';
 import {
   causeOf,
   defaultHostLimits,
@@ -52,6 +53,10 @@ export interface ClaimedTick {
 
 /** How long a tick waits for a host whose kind died lately; a longer back-off is this run's failure. */
 const HOST_WAIT_MS = 2_000;
+
+/** Half an hour of a Redis that is away, about. */
+const RELEASE_ATTEMPTS = 250;
+const RELEASE_PAUSE = { baseMs: 500, capMs: 10_000 };
 
 interface Ran {
   readonly end: RunEnd;
@@ -105,7 +110,8 @@ export class TickRun {
       const settledMs = performance.now();
       const points = await ran.reports.settle();
       const outcome = outcomeOf(ran.end);
-      if (outcome.kind === 'killed' && outcome.reason === 'stopping') return await this.#back(claimed);
+      if (outcome.kind === 'killed' && outcome.reason === 'stopping')
+        return await this.#back(claimed, points.released);
       const facts = { ...this.#facts(claimed, ran.startedMs), sandbox: ran.end.policy.level };
       const deliverMs = performance.now() - settledMs;
       this.#deps.lastErrors.ofScript(this.#datakitOf(input), ran.end.lastErrors);
@@ -118,6 +124,7 @@ export class TickRun {
         stderr: ran.end.stderr,
         state,
         points: points.released,
+        datakit: this.#datakitOf(input),
       });
     } finally {
       host.release();
@@ -185,22 +192,29 @@ export class TickRun {
   async #finish(
     claimed: ClaimedTick,
     record: RunRecord,
-    end: Pick<RunEnd, 'stdout' | 'stderr' | 'state'> & Pick<Release, 'points'> = { ...emptyEnd, state: null },
+    end: Pick<RunEnd, 'stdout' | 'stderr' | 'state'> &
+      Pick<Release, 'points'> & { readonly datakit?: string } = { ...emptyEnd, state: null },
   ): Promise<JobEnd> {
     const { scheduler } = claimed.tick;
     const { state, points = [] } = end;
-    const kept = await this.#deps.leases.release({
-      scheduler,
-      lease: claimed.lease,
-      record,
-      output: outputOf(end),
-      state,
-      points,
-    });
+    const release = { scheduler, lease: claimed.lease, record, output: outputOf(end), state, points };
+    const kept = await this.#release(release, claimed.context.signal);
     if (kept && state) this.#remember(scheduler, claimed.lease, state);
     this.#deps.emit({ kind: 'run-ended', record });
-    this.#deps.lastErrors.ofRun(this.#deps.ownDatakit(), record);
+    this.#deps.lastErrors.ofRun(end.datakit ?? this.#deps.ownDatakit(), record);
     return { kind: 'done', value: kept ? record.outcome.kind : 'stale' };
+  }
+
+  /** However long Redis is away: the points are safe by now, and this is the only account of them. */
+  async #release(release: Release, signal: AbortSignal): Promise<boolean> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#deps.leases.release(release);
+      } catch (error) {
+        if (signal.reason === 'stopping' || attempt >= RELEASE_ATTEMPTS) throw error;
+        await pause(fullJitter({ ...RELEASE_PAUSE, attempt, random: Math.random }));
+      }
+    }
   }
 
   #remember(scheduler: string, lease: string, data: Buffer): void {
@@ -209,8 +223,9 @@ export class TickRun {
   }
 
   /** The tick as if it had not been taken: another worker, or this one after its restart, runs it. */
-  async #back(claimed: ClaimedTick): Promise<JobEnd> {
-    await this.#deps.leases.giveBack(claimed.tick.scheduler, claimed.lease);
+  async #back(claimed: ClaimedTick, points: readonly ReleasedPoints[] = []): Promise<JobEnd> {
+    const collector = claimed.record.id;
+    await this.#deps.leases.giveBack(claimed.tick.scheduler, claimed.lease, { collector, points });
     return { kind: 'back' };
   }
 }

@@ -112,7 +112,7 @@ export class Worker implements Component {
       outbox: this.#outbox,
       datakit: {
         pacer: createSharedPacer({ source: new Rates(this.#redis, { source: hostname() }) }),
-        giveWay: { afterMs: GIVE_WAY_AFTER_MS, isCrowded: () => this.#keeper.size >= options.concurrency },
+        giveWay: { afterMs: GIVE_WAY_AFTER_MS, isCrowded: () => this.#isCrowded },
       },
       log: options.log,
       emit: (event) => this.#emit(event),
@@ -229,6 +229,11 @@ export class Worker implements Component {
         onError,
       }),
     ];
+  }
+
+  /** Every place is taken, and not all of them wait for the same DataKit. */
+  get #isCrowded(): boolean {
+    return this.#keeper.size >= this.#options.concurrency && this.#delivery.hasSeveralDatakits;
   }
 
   get #ownDatakit(): string {

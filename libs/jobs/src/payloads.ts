@@ -77,6 +77,8 @@ export const deliveryMetaSchema = z.object({
   /** What the last try met. */
   reason: z.string(),
   history: z.array(deathSchema),
+  /** The id of the dead letter that it was. */
+  letter: z.string().optional(),
 });
 export type DeliveryMeta = z.infer<typeof deliveryMetaSchema>;
 

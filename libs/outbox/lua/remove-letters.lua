@@ -7,13 +7,7 @@
 local count, points = 0, 0
 for at = 2, #ARGV do
   local item = KEYS[3] .. ':' .. ARGV[at]
-  if redis.call('EXISTS', item) == 1 then
-    local shares, endpoint = shares_of(item), redis.call('HGET', item, 'endpoint')
-    ledger_shares(KEYS[1], shares, endpoint, redis.call('HGET', item, 'state'), -1)
-    ledger_shares(KEYS[1], shares, endpoint, ARGV[1], 1)
-    count, points = count + 1, points + points_of(shares)
-    redis.call('DEL', item)
-  end
-  redis.call('ZREM', KEYS[2], ARGV[at])
+  if redis.call('EXISTS', item) == 1 then count = count + 1 end
+  points = points + delete_letter(KEYS[1], KEYS[2], item, ARGV[at], ARGV[1])
 end
 return {count, points}

@@ -8,14 +8,14 @@ local letter = KEYS[6] .. ':' .. ARGV[1]
 if redis.call('HGET', letter, 'digest') ~= ARGV[2] then return 0 end
 local shares = shares_of(letter)
 local from, state = redis.call('HGET', letter, 'endpoint'), redis.call('HGET', letter, 'state')
+redis.call('DEL', letter)
+redis.call('ZREM', KEYS[5], ARGV[1])
 ledger_shares(KEYS[1], shares, from, state, -1)
 if from ~= ARGV[9] then
   ledger_shares(KEYS[1], shares, from, 'emitted', -1)
   ledger_shares(KEYS[1], shares, ARGV[9], 'emitted', 1)
 end
 ledger_shares(KEYS[1], shares, ARGV[9], 'queued', 1)
-redis.call('DEL', letter)
-redis.call('ZREM', KEYS[5], ARGV[1])
 put_delivery(KEYS[2], KEYS[3], KEYS[4] .. ':' .. ARGV[3], ARGV[3], ARGV[4],
   { meta = ARGV[5], body = ARGV[6], digest = ARGV[7], shares = ARGV[8], endpoint = ARGV[9] })
 return 1

@@ -11,6 +11,8 @@ local id = ARGV[1]
 local item = KEYS[4] .. ':' .. id
 if redis.call('HGET', item, 'digest') ~= ARGV[2] then return 0 end
 local endpoint = redis.call('HGET', item, 'endpoint')
+local score = redis.call('ZSCORE', deliveries, id)
+delete_delivery(outbox, deliveries, item, id)
 
 local accepted = cjson.decode(ARGV[3])
 ledger_shares(ledger, accepted, endpoint, 'queued', -1)
@@ -28,8 +30,6 @@ for at = 9, #ARGV, 7 do
 end
 drop_letters(ledger, letters, KEYS[6], tonumber(ARGV[4]))
 
-local score = redis.call('ZSCORE', deliveries, id)
-delete_delivery(outbox, deliveries, item, id)
 if ARGV[5] ~= '' then
   put_delivery(outbox, deliveries, item, id, score,
     { digest = ARGV[5], meta = ARGV[6], body = ARGV[7], shares = ARGV[8], endpoint = endpoint })

@@ -10,9 +10,9 @@ local item = prefix .. ':' .. id
 
 if redis.call('EXISTS', item) == 1 then
   local shares = shares_of(item)
+  delete_delivery(outbox, deliveries, item, id)
   ledger_shares(ledger, shares, endpoint, 'emitted', -1)
   ledger_shares(ledger, shares, endpoint, 'queued', -1)
-  delete_delivery(outbox, deliveries, item, id)
 end
 local shares = cjson.decode(ARGV[6])
 ledger_shares(ledger, shares, endpoint, 'emitted', 1)
@@ -26,9 +26,11 @@ while tonumber(redis.call('HGET', outbox, 'bytes')) > tonumber(ARGV[8]) do
   if not first then break end
   local victim = prefix .. ':' .. first
   local lost, where = shares_of(victim), redis.call('HGET', victim, 'endpoint')
-  ledger_shares(ledger, lost, where, 'queued', -1)
-  ledger_shares(ledger, lost, where, 'dropped', 1)
   delete_delivery(outbox, deliveries, victim, first)
+  if where then
+    ledger_shares(ledger, lost, where, 'queued', -1)
+    ledger_shares(ledger, lost, where, 'dropped', 1)
+  end
   dropped[#dropped + 1] = first
 end
 return dropped

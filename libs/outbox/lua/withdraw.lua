@@ -6,7 +6,7 @@
 local item = KEYS[4] .. ':' .. ARGV[1]
 if redis.call('EXISTS', item) == 0 then return 0 end
 local shares, endpoint = shares_of(item), redis.call('HGET', item, 'endpoint')
+delete_delivery(KEYS[2], KEYS[3], item, ARGV[1])
 ledger_shares(KEYS[1], shares, endpoint, 'emitted', -1)
 ledger_shares(KEYS[1], shares, endpoint, 'queued', -1)
-delete_delivery(KEYS[2], KEYS[3], item, ARGV[1])
 return 1

@@ -22,27 +22,26 @@ export interface Content {
   readonly meta: string;
   /** The points, gzipped where that is worth it. */
   readonly body: Buffer;
-  /** SHA-256 of both, hex. */
+  /** SHA-256 of all the rest, hex. */
   readonly digest: string;
+  /** An origin; '' for none. */
+  readonly endpoint: string;
   /** JSON of `[[collector, points], …]`: whose they are, for the ledger. */
   readonly shares: string;
 }
 
 export async function pack(
-  meta: object,
+  { endpoint, ...meta }: { readonly endpoint: string | null },
   body: string,
-  shares: readonly Pick<Origin, 'collector' | 'points'>[],
+  origins: readonly Pick<Origin, 'collector' | 'points'>[],
 ): Promise<Content> {
   const bytes = Buffer.from(body);
   const gzipped = bytes.length > GZIP_ABOVE_BYTES;
   const stored = gzipped ? await deflate(bytes, { level: 1 }) : bytes;
-  const text = JSON.stringify({ ...meta, encoding: gzipped ? 'gzip' : 'plain' });
-  return {
-    meta: text,
-    body: stored,
-    digest: digestOf(Buffer.from(text), stored),
-    shares: JSON.stringify(sharesOf(shares)),
-  };
+  const text = JSON.stringify({ ...meta, endpoint, encoding: gzipped ? 'gzip' : 'plain' });
+  const shares = JSON.stringify(sharesOf(origins));
+  const content = { meta: text, body: stored, shares, endpoint: endpoint ?? '' };
+  return { ...content, digest: digestOf({ ...content, meta: Buffer.from(text) }) };
 }
 
 /** What was found under a key: bytes that may have been damaged since. */
@@ -51,20 +50,25 @@ export interface Found {
   readonly body: Buffer;
   readonly digest: string;
   readonly shares: string;
+  readonly endpoint: string;
 }
 
 export async function find(redis: Redis, key: string): Promise<Found | null> {
-  const fields = await redis.hmgetBuffer(key, 'meta', 'body', 'digest', 'shares');
+  const fields = await redis.hmgetBuffer(key, 'meta', 'body', 'digest', 'shares', 'endpoint');
   if (fields.every((field) => field === null)) return null;
-  const [meta, body, digest, shares] = fields.map((field) => field ?? Buffer.alloc(0)) as Buffer4;
-  return { meta, body, digest: digest.toString(), shares: shares.toString() };
+  const [meta, body, digest = '', shares = '', endpoint = ''] = fields.map(
+    (field) => field ?? Buffer.alloc(0),
+  );
+  return {
+    meta: meta ?? Buffer.alloc(0),
+    body: body ?? Buffer.alloc(0),
+    ...{ digest: digest.toString(), shares: shares.toString(), endpoint: endpoint.toString() },
+  };
 }
-
-type Buffer4 = [Buffer, Buffer, Buffer, Buffer];
 
 /** @throws CorruptDeliveryError */
 export async function unpack(id: string, found: Found): Promise<{ meta: object; body: string }> {
-  if (digestOf(found.meta, found.body) !== found.digest) {
+  if (digestOf(found) !== found.digest) {
     throw new CorruptDeliveryError(id, 'its checksum does not match');
   }
   const meta = parseObject(id, found.meta.toString());
@@ -103,8 +107,9 @@ async function inflated(id: string, meta: Readonly<Record<string, unknown>>, bod
   }
 }
 
-function digestOf(meta: Buffer, body: Buffer): string {
-  return createHash('sha256').update(meta).update('\n').update(body).digest('hex');
+function digestOf({ meta, body, shares, endpoint }: Omit<Found, 'digest'>): string {
+  const hash = createHash('sha256').update(meta).update('\n').update(body).update('\n');
+  return hash.update(shares).update('\n').update(endpoint).digest('hex');
 }
 
 /** Points by collector, each collector once. */

@@ -98,7 +98,12 @@ export class DeadLetters {
     const found = await find(this.#redis, outboxKeys.letter(id));
     if (!found) return { kind: 'gone', id };
     const letter = await unpackLetter(id, found);
-    const revived = deliveryOf(letter, { id: randomUUID(), nowMs, ...(to === undefined ? {} : { to }) });
+    const revived = deliveryOf(letter, {
+      id: randomUUID(),
+      letterId: id,
+      nowMs,
+      ...(to === undefined ? {} : { to }),
+    });
     if ('refused' in revived) return { kind: 'refused', id, reason: revived.refused };
     const { meta, body, digest, shares } = await packDelivery(revived);
     const reply = await replayScript.run(
@@ -158,6 +163,21 @@ export class DeadLetters {
       const points = Number(reply[2 * index + 1]);
       return { code: key.slice(0, space), collector: key.slice(space + 1), points };
     });
+  }
+
+  /** What was taken and could not be told of: it is to be told soon. */
+  async untell({ collector, code, points }: Tidings): Promise<void> {
+    const name = `${code} ${collector}`;
+    await this.#redis
+      .multi()
+      .hincrby(`${outboxKeys.letters}-untold`, name, points)
+      .del(`${outboxKeys.letters}-told:${name}`)
+      .exec();
+  }
+
+  /** Every letter, also those that can't be read any more. */
+  async ids(): Promise<string[]> {
+    return this.#redis.zrange(outboxKeys.letters, '0', '-1');
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import { LETTERS_KEPT } from './dead-letters.ts';
 import { dropOrder } from './drop-order.ts';
 import { outboxKeys } from './keys.ts';
 import { packDelivery, salvage, unpackDelivery, type WaitingDelivery } from './stored-delivery.ts';
-import { letterId, packLetter, stateOf } from './stored-letter.ts';
+import { letterId, packLetter, settledLetterId, stateOf } from './stored-letter.ts';
 
 /** A delivery is tried again for a day; what is left then is a dead letter. */
 export const GIVE_UP_AFTER_MS = 24 * 3600 * 1000;
@@ -92,8 +92,8 @@ export class Outbox {
   }
 
   /** @returns false when somebody else settled it meanwhile: nothing is changed */
-  async settle({ delivery, digest }: Loaded, { accepted, letters, left }: Settlement): Promise<boolean> {
-    return this.#settle(delivery.id, digest, accepted, letters, left && (await packDelivery(left)));
+  async settle(loaded: Loaded, { accepted, letters, left }: Settlement): Promise<boolean> {
+    return this.#settle(loaded, accepted, letters, left && (await packDelivery(left)));
   }
 
   /** Keeps what is left of a damaged delivery as a letter; `toLetter` says what of. */
@@ -103,19 +103,21 @@ export class Outbox {
   ): Promise<DeadLetter | null> {
     const found = await find(this.#redis, outboxKeys.delivery(id));
     if (!found) return null;
-    const letter = toLetter(salvage(id, found), textOf(found));
-    return (await this.#settle(id, found.digest, [], [letter], null)) ? letter : null;
+    const delivery = salvage(id, found);
+    const letter = toLetter(delivery, textOf(found));
+    return (await this.#settle({ delivery, digest: found.digest }, [], [letter], null)) ? letter : null;
   }
 
   /**
-   * Resolves when the letters are in Redis. A letter's id is its content, and its place among those of its run: a
-   * re-run that meets the same refusals adds nothing.
+   * Resolves when the letters are in Redis. A letter's id is its content, and its place among those of its run, of which
+   * `firstPlace` is the first one's: a re-run that meets the same refusals adds nothing.
    */
-  async bury(letters: readonly DeadLetter[]): Promise<void> {
+  async bury(letters: readonly DeadLetter[], firstPlace = 0): Promise<void> {
     if (letters.length === 0) return;
     const args: ScriptArg[] = [LETTERS_KEPT];
     for (const [index, letter] of letters.entries()) {
-      args.push(...(await letterArgs(letter, index)), letter.endpoint ?? '');
+      const id = letterId(letter, firstPlace + index);
+      args.push(...(await letterArgs(letter, id)), letter.endpoint ?? '');
     }
     await buryScript.run(this.#redis, [ledgerKeys.prefix, outboxKeys.letters, outboxKeys.letterPrefix], args);
   }
@@ -145,16 +147,17 @@ export class Outbox {
   }
 
   async #settle(
-    id: string,
-    digest: string,
+    { delivery, digest }: Loaded,
     accepted: readonly Origin[],
     letters: readonly DeadLetter[],
     left: Content | null,
   ): Promise<boolean> {
     const { digest: newDigest, meta, body, shares } = left ?? { digest: '', meta: '', body: '', shares: '' };
-    const args: ScriptArg[] = [id, digest, JSON.stringify(sharesOf(accepted)), LETTERS_KEPT];
+    const args: ScriptArg[] = [delivery.id, digest, JSON.stringify(sharesOf(accepted)), LETTERS_KEPT];
     args.push(newDigest, meta, body, shares);
-    for (const [index, letter] of letters.entries()) args.push(...(await letterArgs(letter, index)));
+    for (const [index, letter] of letters.entries()) {
+      args.push(...(await letterArgs(letter, settledLetterId(delivery, digest, index))));
+    }
     const reply = await settleScript.run(
       this.#redis,
       [
@@ -195,8 +198,8 @@ function fieldsOf({ meta, body, digest, shares }: Content): ScriptArg[] {
 }
 
 /** As `settle.lua` and `bury.lua` take them. */
-async function letterArgs(letter: DeadLetter, index: number): Promise<ScriptArg[]> {
-  return [letterId(letter, index), letter.deadMs, stateOf(letter), ...fieldsOf(await packLetter(letter))];
+async function letterArgs(letter: DeadLetter, id: string): Promise<ScriptArg[]> {
+  return [id, letter.deadMs, stateOf(letter), ...fieldsOf(await packLetter(letter))];
 }
 
 function textOf({ meta, body }: Found): string {

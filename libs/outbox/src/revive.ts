@@ -12,7 +12,10 @@ import {
 import type { WaitingDelivery } from './stored-delivery.ts';
 
 export interface Revival {
+  /** Of the delivery. */
   readonly id: string;
+  /** The id of the letter. */
+  readonly letterId: string;
   readonly nowMs: number;
   /** Another DataKit than the one that the points were meant for. */
   readonly to?: string;
@@ -21,7 +24,7 @@ export interface Revival {
 /** The delivery that a letter becomes when it is replayed, or why it can't become one. */
 export function deliveryOf(
   letter: DeadLetter,
-  { id, nowMs, to }: Revival,
+  { id, letterId, nowMs, to }: Revival,
 ): WaitingDelivery | { refused: string } {
   const { code } = letter.reason;
   if (code === 'corrupt') return { refused: 'its points can not be made out any more' };
@@ -44,6 +47,7 @@ export function deliveryOf(
     sinceMs: nowMs,
     reason: 'replayed',
     history: [...letter.history, deathOf(letter, nowMs)],
+    letter: letterId,
   };
 }
 

@@ -7,7 +7,7 @@ import {
   type PastDeath,
 } from '@pythond/jobs';
 import { z } from 'zod';
-import { type Content, type Found, pack, readable, sharesFrom, unpack } from './content.ts';
+import { type Content, type Found, pack, readable, sharesFrom, sharesOf, unpack } from './content.ts';
 import { CorruptDeliveryError } from './errors.ts';
 
 /** A batch that waits: where it goes, its points one by one, where they come from. */
@@ -20,6 +20,8 @@ export interface WaitingDelivery {
   readonly origins: readonly Origin[];
   readonly sinceMs: number;
   readonly reason: string;
+  /** The letter that it was when it was replayed: what is refused of it again is that letter. */
+  readonly letter?: string;
   /** What it died of before it was replayed; absent for what never died. */
   readonly history?: readonly PastDeath[];
 }
@@ -40,6 +42,7 @@ export async function packDelivery(delivery: WaitingDelivery): Promise<Content> 
     sinceMs,
     reason,
     history: [...history],
+    ...(delivery.letter === undefined ? {} : { letter: delivery.letter }),
   };
   return pack(meta, JSON.stringify(points), origins);
 }
@@ -50,29 +53,36 @@ export async function unpackDelivery(id: string, found: Found): Promise<WaitingD
   const parsed = deliveryMetaSchema.safeParse(meta);
   const points = texts.safeParse(JSON.parse(body));
   if (!parsed.success || !points.success) throw new CorruptDeliveryError(id, 'a part of it is missing');
-  const { endpoint, category, query, form, origins, sinceMs, reason, history } = parsed.data;
+  const { endpoint, category, query, form, origins, sinceMs, reason, history, letter } = parsed.data;
   if (points.data.length !== parsed.data.points) {
     throw new CorruptDeliveryError(id, `it holds ${points.data.length} points, not ${parsed.data.points}`);
   }
   const destination: Destination = { endpoint, category, query, form };
-  return { id, destination, points: points.data, origins, sinceMs, reason, history };
+  const replayed = letter === undefined ? {} : { letter };
+  return { id, destination, points: points.data, origins, sinceMs, reason, history, ...replayed };
 }
 
 /** A damaged delivery as far as it can be made out; its points are not among that. */
 export function salvage(id: string, found: Found): WaitingDelivery {
   const fields = readable(found);
   const text = (name: string) => (typeof fields[name] === 'string' ? fields[name] : 'unknown');
-  const origins = deliveryMetaSchema.shape.origins.safeParse(fields['origins']);
+  const told = deliveryMetaSchema.shape.origins.safeParse(fields['origins']);
+  const origins = told.success && sameShares(told.data, found) ? told.data : originsOf(found);
   const history = z.array(deathSchema).safeParse(fields['history']);
   return {
     id,
     destination: { endpoint: text('endpoint'), category: text('category'), query: [] },
     points: [],
-    origins: origins.success ? origins.data : originsOf(found),
+    origins,
     sinceMs: typeof fields['sinceMs'] === 'number' ? fields['sinceMs'] : 0,
     reason: '',
     history: history.success ? history.data : [],
   };
+}
+
+/** The ledger counts by the shares; what else says whose the points are has to agree. */
+function sameShares(origins: readonly Origin[], { shares }: Found): boolean {
+  return JSON.stringify(sharesOf(origins)) === shares;
 }
 
 /** Whose the points are can be told even when nothing else can. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type DeadLetter, deadLetterSchema } from '@pythond/jobs';
 import { type Content, type Found, pack, unpack } from './content.ts';
 import { CorruptDeliveryError } from './errors.ts';
+import type { WaitingDelivery } from './stored-delivery.ts';
 
 /** Which of the ledger's states a letter's points are in. */
 export type LetterState = 'dead' | 'late';
@@ -23,11 +24,24 @@ export async function unpackLetter(id: string, found: Found): Promise<DeadLetter
   return parsed.data;
 }
 
-/** A letter's id is its content, and its place among those of its run: the same refusal met again is the same letter. */
-export function letterId({ reason, category, body, origins }: DeadLetter, index: number): string {
-  const runs = origins.map(({ run }) => run);
-  return createHash('sha256')
-    .update(JSON.stringify([reason.code, category, body, runs, index]))
-    .digest('hex')
-    .slice(0, 32);
+/**
+ * The id of a letter of a run: its content, and its place among those of the run. A run of the same tick that meets the
+ * same refusals again makes the same letters.
+ */
+export function letterId({ reason, category, body, origins }: DeadLetter, place: number): string {
+  const runs = origins.map(({ run, dueMs }) => [run, dueMs]);
+  return idOf([reason.code, category, body, runs, place]);
+}
+
+/** The id of a letter of a delivery: the delivery as it was tried, and the letter's place in it. */
+export function settledLetterId(
+  { id, letter, points }: Pick<WaitingDelivery, 'id' | 'letter' | 'points'>,
+  digest: string,
+  place: number,
+): string {
+  return letter !== undefined && points.length === 1 ? letter : idOf([letter ?? id, digest, place]);
+}
+
+function idOf(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }

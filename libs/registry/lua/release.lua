@@ -10,18 +10,23 @@
 -- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but the points and that count.
 
 local collector, lease = KEYS[1], KEYS[2]
+-- The answer to this very call may have been lost, and it comes again: then nothing is counted twice.
+local before = redis.call('HGET', collector, 'released')
+if before == ARGV[1] .. ' kept' then return 1 end
+if before == ARGV[1] .. ' stale' then return 0 end
 for at = 14, #ARGV, 3 do
   ledger_add(KEYS[6], ARGV[13], ARGV[at], 'emitted', tonumber(ARGV[at + 1]))
   ledger_add(KEYS[6], ARGV[13], ARGV[at], 'accepted', tonumber(ARGV[at + 2]))
 end
 if redis.call('GET', lease) ~= ARGV[1] then
   redis.call('HINCRBY', collector, 'n:stale', 1)
+  redis.call('HSET', collector, 'released', ARGV[1] .. ' stale')
   return 0
 end
 redis.call('DEL', lease)
 redis.call('HINCRBY', collector, 'n:' .. ARGV[2], 1)
 redis.call('HSET', collector, 'lastOutcome', ARGV[2], 'lastEnded', ARGV[7], 'lastRunMs', ARGV[8],
-  'done', string.match(ARGV[1], '^[^|]*|([^|]*)|') or '')
+  'released', ARGV[1] .. ' kept', 'done', string.match(ARGV[1], '^[^|]*|([^|]*)|') or '')
 redis.call('LPUSH', KEYS[3], ARGV[3])
 redis.call('LTRIM', KEYS[3], 0, ARGV[5] - 1)
 if ARGV[4] ~= '' then

@@ -71,7 +71,9 @@ export interface ReleasedPoints {
 const claimScript = new Script(new URL('../lua/claim.lua', import.meta.url));
 const releaseScript = new Script(ledgerLua, new URL('../lua/release.lua', import.meta.url));
 const renewScript = new Script(new URL('../lua/renew.lua', import.meta.url));
-const giveBackScript = new Script(new URL('../lua/give-back.lua', import.meta.url));
+const giveBackScript = new Script(ledgerLua, new URL('../lua/give-back.lua', import.meta.url));
+
+const NOTHING = { collector: '', points: [] };
 
 /**
  * The right to run a collector: one at a time over the whole fleet, with a fence, in Redis.
@@ -137,8 +139,18 @@ export class Leases {
     return reply.map((kept) => kept === 1);
   }
 
-  async giveBack(scheduler: string, lease: string): Promise<void> {
-    await giveBackScript.run(this.#redis, [keys.lease(scheduler)], [lease]);
+  /** `points`: what the run had reported all the same; the outbox has counted the rest. */
+  async giveBack(
+    scheduler: string,
+    lease: string,
+    {
+      collector,
+      points,
+    }: { readonly collector: string; readonly points: readonly ReleasedPoints[] } = NOTHING,
+  ): Promise<void> {
+    const counted = points.flatMap(({ endpoint, emitted, accepted }) => [endpoint, emitted, accepted]);
+    const args = [lease, collector, ...counted];
+    await giveBackScript.run(this.#redis, [keys.lease(scheduler), ledgerKeys.prefix], args);
   }
 }
 

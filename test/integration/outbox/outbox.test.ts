@@ -209,6 +209,46 @@ describe('dead letters', () => {
     expect(await server.redis.exists(`{pythond}:deliver:${waiting}`)).toBe(1);
   });
 
+  it('of one run are each their own, though they say the same', async () => {
+    const same = letter('a', 1);
+    await outbox.bury([same, same], 0);
+    await outbox.bury([same], 2);
+    await outbox.bury([same], 2); // a re-run
+    expect(await dead.count()).toBe(3);
+    expect(await counts('a')).toEqual({ ...noPoints(), emitted: 3, dead: 3 });
+  });
+
+  it('that say the same are still two when they were replayed and are refused again', async () => {
+    const same = letter('a', 1);
+    await outbox.bury([same, same]);
+    const ids = await letterIds();
+    for (const id of ids) await dead.replay(id, { nowMs: 1 });
+    for (const id of await server.redis.zrange('{pythond}:deliveries', '0', '-1')) {
+      const loaded = await load(id);
+      const death = { code: 'bad', message: '', answer: null, attempts: 1, deadMs: 1 };
+      const letters = [letterOf(loaded.delivery, loaded.delivery.points, loaded.delivery.origins, death)];
+      await outbox.settle(loaded, { accepted: [], letters, left: null });
+    }
+    expect((await letterIds()).sort()).toEqual([...ids].sort());
+    expect(await counts('a')).toEqual({ ...noPoints(), emitted: 2, dead: 2 });
+  });
+
+  it('and deliveries that are damaged beyond recognition can still be ended', async () => {
+    await outbox.bury([letter('a', 1)]);
+    await outbox.wait(delivery({ a: 1 }), 0);
+    const [id = ''] = await letterIds();
+    const [waiting = ''] = await server.redis.zrange('{pythond}:deliveries', '0', '-1');
+    await server.redis.hset(`{pythond}:letter:${id}`, 'shares', '[["a",', 'meta', '{');
+    await server.redis.hset(`{pythond}:delivery:${waiting}`, 'shares', '[["a",');
+    expect(await dead.remove(await dead.ids(), 'purged')).toMatchObject({ letters: 1 });
+    expect(await dead.count()).toBe(0);
+    await expect(outbox.load(waiting)).rejects.toThrow('damaged');
+    const full = new Outbox(server.redis, { maxBytes: 1 });
+    await full.wait(delivery({ b: 1 }), 0); // makes room, also of that one
+    await full.close();
+    expect(await outbox.size()).toEqual({ deliveries: 0, points: 0, bytes: 0 });
+  });
+
   it('of a denied destination go nowhere but where somebody says', async () => {
     await outbox.bury([letter('a', 1, 'destination-denied')]);
     const [id = ''] = await letterIds();

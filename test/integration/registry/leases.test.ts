@@ -1,4 +1,5 @@
 import { type CollectorId, type CollectorRecord, type RunRecord, schedulerId } from '@pythond/jobs';
+import { Ledger, sumOf } from '@pythond/ledger';
 import { Collectors, keys, Leases, States, stateVersionOf } from '@pythond/registry';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -93,6 +94,30 @@ describe('a lease', () => {
     expect(await leases.release({ scheduler, lease, record: runRecord(due), output: null })).toBe(true);
     expect((await claim(due + 1_000)).kind).toBe('claimed');
     expect(await collectors.runs(id, 10)).toEqual([runRecord(due)]);
+  });
+
+  it('is given back once: the same release again, for its answer was lost, changes and counts nothing', async () => {
+    const ledger = new Ledger(server.redis);
+    const points = [{ endpoint: 'http://dk', emitted: 3, accepted: 3 }];
+    const release = async (lease: string) =>
+      leases.release({ scheduler, lease, record: runRecord(due), output: null, points });
+    const lease = leaseOf(await claim(due));
+    for (let time = 0; time < 2; time += 1) expect(await release(lease)).toBe(true);
+    const lost = leaseOf(await claim(due + 1_000));
+    await server.redis.del(keys.lease(scheduler));
+    for (let time = 0; time < 2; time += 1) expect(await release(lost)).toBe(false);
+    expect(await collectors.runs(id, 10)).toHaveLength(1);
+    expect(await counts()).toMatchObject({ succeeded: 1, stale: 1 });
+    expect(sumOf(await ledger.of(id))).toMatchObject({ emitted: 6, accepted: 6 });
+  });
+
+  it('counts what a run had reported when it is given back, too', async () => {
+    const ledger = new Ledger(server.redis);
+    const points = [{ endpoint: 'http://dk', emitted: 3, accepted: 2 }];
+    const lease = leaseOf(await claim(due));
+    for (let time = 0; time < 2; time += 1)
+      await leases.giveBack(scheduler, lease, { collector: id, points });
+    expect(sumOf(await ledger.of(id))).toMatchObject({ emitted: 3, accepted: 2 });
   });
 
   it('is not given to a tick whose run is recorded, when only its job was not completed', async () => {

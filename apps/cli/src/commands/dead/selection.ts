@@ -49,6 +49,7 @@ export async function chosen(
       'Say which: ids of `pythond dead ls`, a filter (--collector, --reason, --category, --since, --before), or --all.',
     );
   }
+  if (!isFiltered) return dead.ids();
   const found: string[] = [];
   for await (const { id } of dead.heads(filter)) found.push(id);
   return found;
