@@ -87,10 +87,9 @@ export class ResidentHolder {
     const share = Math.ceil(count / Math.max(1, this.#workersOf.get(pool) ?? 1));
     const own = [...this.#held.values()].filter((held) => held.pool === pool).length;
     const fair = Math.min(room, Math.max(0, share - own));
-    const now = Date.now();
-    for (const wanted of await residents.free(pool, now, fair)) await this.#take(wanted);
+    for (const wanted of await residents.free(pool, 0, fair)) await this.#take(wanted);
     if (fair > 0) return;
-    for (const wanted of await residents.free(pool, now - PATIENCE_MS, 1)) await this.#take(wanted);
+    for (const wanted of await residents.free(pool, PATIENCE_MS, 1)) await this.#take(wanted);
   }
 
   async #take(wanted: WantedResident): Promise<void> {

@@ -2,7 +2,6 @@
 --
 -- KEYS  1 resident (hash)  2 residents of the pool (sorted set: id → until when it is held, ms)  3… leases of its collectors
 -- ARGV  1 id  2 version of the plan that the leases are from  3 worker  4 lease (ms)  5 a new epoch
---       6 now (ms), by the worker's clock: whatever that says, the leases keep two workers apart
 -- Gives {verdict, lease value}: 'claimed'; 'changed', the plan is another by now; 'gone', nobody wants it; 'held', by a
 -- worker; 'busy', a run of one of its collectors goes on.
 
@@ -12,7 +11,8 @@ local id, version, worker, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local heldUntil = redis.call('ZSCORE', pool, id)
 if not heldUntil then return {'gone', ''} end
 if redis.call('HGET', resident, 'version') ~= version then return {'changed', ''} end
-local now = tonumber(ARGV[6])
+local time = redis.call('TIME') -- workers' clocks may differ
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if tonumber(heldUntil) > now then return {'held', ''} end
 for i = 3, #KEYS do
   local holder = redis.call('GET', KEYS[i])

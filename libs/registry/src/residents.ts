@@ -79,16 +79,17 @@ export class Residents {
     const id = residentId(plan.input, plan.number);
     const text = JSON.stringify(plan);
     const version = versionOf(text);
-    const [[known, lease], place] = await Promise.all([
+    const [[known, lease], place, now] = await Promise.all([
       this.#redis.hmget(keys.resident(id), 'version', 'lease'),
       this.#redis.zscore(keys.residentsOf(plan.pool), id),
+      this.#now(),
     ]);
     if (known === version && place !== null) return false;
     await this.#redis
       .multi()
       .hset(keys.resident(id), { plan: text, version })
       .hset(keys.residents, id, plan.pool)
-      .zadd(keys.residentsOf(plan.pool), ...(lease ? (['NX'] as const) : []), Date.now(), id)
+      .zadd(keys.residentsOf(plan.pool), ...(lease ? (['NX'] as const) : []), now, id)
       .exec();
     return true;
   }
@@ -115,11 +116,18 @@ export class Residents {
     return this.#redis.zcard(keys.residentsOf(pool));
   }
 
-  /** Some that nobody has held since `beforeMs`, the longest first. */
-  async free(pool: string, beforeMs: number, most: number): Promise<WantedResident[]> {
-    const ids = await this.#redis.zrangebyscore(keys.residentsOf(pool), '-inf', beforeMs, 'LIMIT', 0, most);
+  /** Some that nobody has held for `forMs`, the longest first. */
+  async free(pool: string, forMs: number, most: number): Promise<WantedResident[]> {
+    const latest = (await this.#now()) - forMs;
+    const ids = await this.#redis.zrangebyscore(keys.residentsOf(pool), '-inf', latest, 'LIMIT', 0, most);
     const found = await Promise.all(ids.map((id) => this.#get(id)));
     return found.flatMap((one) => one ?? []);
+  }
+
+  /** By Redis' clock, as all the times until which residents are held. */
+  async #now(): Promise<number> {
+    const [seconds = 0, microseconds = 0] = await this.#redis.time();
+    return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
   async #get(id: string): Promise<WantedResident | null> {
@@ -135,7 +143,6 @@ export class Residents {
       worker,
       LEASE_MS,
       epoch,
-      Date.now(),
     ]);
     const [kind, lease] = reply as [ResidentClaim['kind'], string];
     return kind === 'claimed' ? { kind, lease } : { kind };
@@ -144,11 +151,7 @@ export class Residents {
   /** Holds on to a place; the collectors' leases are renewed like those of runs. */
   async keep({ id, version, plan }: WantedResident, lease: string): Promise<ResidentNews> {
     const [hash, pool] = keysOf(id, plan) as [string, string];
-    const now = (await keepScript.run(
-      this.#redis,
-      [hash, pool],
-      [id, lease, LEASE_MS, Date.now()],
-    )) as string;
+    const now = (await keepScript.run(this.#redis, [hash, pool], [id, lease, LEASE_MS])) as string;
     if (now === '') return 'unwanted';
     if (now === 'lost') return 'lost';
     return now === version ? 'unchanged' : 'changed';
@@ -156,7 +159,7 @@ export class Residents {
 
   /** Its process is gone. Nobody takes it for `backOffMs`. */
   async release({ id, plan }: WantedResident, lease: string, backOffMs: number): Promise<void> {
-    await releaseScript.run(this.#redis, keysOf(id, plan), [id, lease, Math.round(backOffMs), Date.now()]);
+    await releaseScript.run(this.#redis, keysOf(id, plan), [id, lease, Math.round(backOffMs)]);
   }
 
   /** Its process ended without being asked to. Gives how often in a row; `proven` starts that count anew. */

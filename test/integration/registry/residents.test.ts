@@ -8,7 +8,7 @@ import {
 } from '@pythond/jobs';
 import { Ledger } from '@pythond/ledger';
 import { Collectors, Inputs, keys, Leases, Residents, type WantedResident } from '@pythond/registry';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { startTestRedis, type TestRedis } from '../../support/redis.ts';
 
@@ -54,7 +54,7 @@ const planOf = (...records: CollectorRecord[]): ResidentPlan => ({
 async function want(...records: CollectorRecord[]): Promise<WantedResident> {
   await collectors.register(records);
   await residents.put(planOf(...records));
-  const [wanted] = await residents.free('default', Date.now() + 1_000, 1);
+  const [wanted] = await residents.free('default', 0, 1);
   if (!wanted) throw new Error('nothing is free');
   return wanted;
 }
@@ -72,7 +72,7 @@ const claimRun = (name: string, kind: 'grid' | 'manual' = 'grid') => {
   });
 };
 
-const free = async () => (await residents.free('default', Date.now() + 1_000, 10)).map(({ id }) => id);
+const free = async () => (await residents.free('default', 0, 10)).map(({ id }) => id);
 
 function record(name: string, more: Partial<RunRecord> = {}): RunRecord {
   return {
@@ -135,6 +135,23 @@ describe('a resident', () => {
     await server.redis.zadd(keys.residentsOf('default'), Date.now() - 1, wanted.id);
     await server.redis.del(keys.lease(schedulerId(idOf('A'))));
     await claim(wanted, 'w2');
+  });
+
+  it("is held by Redis' clock, whatever a worker's own says", async () => {
+    const wanted = await want(collector('A'));
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(1_000);
+    try {
+      const lease = await claim(wanted, 'slow');
+      expect(await residents.keep(wanted, lease)).toBe('unchanged');
+      clock.mockReturnValue(4_000_000_000_000);
+      expect(await residents.claim(wanted, 'fast')).toEqual({ kind: 'held' });
+      expect(await free()).toEqual([]);
+      await residents.release(wanted, lease, 0);
+      clock.mockReturnValue(1_000);
+      expect(await free()).toEqual([wanted.id]);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('is left alone for as long as its back-off says', async () => {
