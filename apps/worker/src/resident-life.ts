@@ -56,6 +56,8 @@ const TERM_GRACE_MS = 1_000;
 const SHOW_EVERY_MS = 2_000;
 /** A call that is shorter is told when it is over. */
 const SHOWN_FROM_MS = 1_000;
+/** How long its leases are held at most after its process, for points on their way and the last records. */
+const SETTLE_MS = 20_000;
 const WRITE_TRIES = 3;
 const WRITE_PAUSE_MS = 1_000;
 
@@ -94,8 +96,17 @@ export class ResidentLife {
     this.#pending = new PendingPoints(deps.outlet, (hold) => this.#hold(hold));
   }
 
-  /** Resolves when nothing of it is alive and everything it reported is safe. */
+  /** Resolves when nothing of it is alive and everything it reported is safe; until then its leases are held. */
   async run(): Promise<LifeEnd> {
+    const release = this.#holdLeases();
+    try {
+      return await this.#live();
+    } finally {
+      for (const letGo of release) letGo();
+    }
+  }
+
+  async #live(): Promise<LifeEnd> {
     const startedMs = performance.now();
     await this.#buryPredecessor();
     let end: RunEnd;
@@ -111,14 +122,14 @@ export class ResidentLife {
     if (this.#endReason) {
       const { outcome } = cutOf(end, this.#endReason);
       this.#cutAll({ outcome, hint: endTexts[this.#endReason] }, false);
-      await this.#writing;
+      await this.#settled();
       return { kind: 'asked' };
     }
     const cause = this.#causeOf(end);
     const outcome = outcomeOf(end);
     // a process that had nothing to run has told why already
     if (outcome.kind !== 'succeeded') this.#cutAll({ outcome, hint: cause }, true);
-    await this.#writing;
+    await this.#settled();
     return { kind: 'crashed', cause, upMs };
   }
 
@@ -149,7 +160,6 @@ export class ResidentLife {
     const limits = { resultBytes: Number.MAX_SAFE_INTEGER };
     const host = createHost({ ...input.spec, resident: true, limits, corePath, tmpDir });
     this.#host = host;
-    const release = this.#holdLeases();
     const showing = setInterval(() => this.#show(), SHOW_EVERY_MS);
     const importing = setTimeout(() => this.#giveUpImporting(), defaultHostLimits.importMs);
     try {
@@ -162,7 +172,6 @@ export class ResidentLife {
       clearTimeout(importing);
       clearInterval(showing);
       await host.stop();
-      for (const letGo of release) letGo();
     }
   }
 
@@ -308,7 +317,7 @@ export class ResidentLife {
     if (this.#endReason) return { kind: 'asked' };
     const cause = error instanceof Error ? error.message : String(error);
     this.#cutAll({ outcome: { kind: 'failed', reason: 'unavailable' }, hint: cause }, true);
-    return this.#writing.then(() => ({ kind: 'crashed', cause, upMs: 0 }));
+    return this.#settled().then(() => ({ kind: 'crashed', cause, upMs: 0 }));
   }
 
   #causeOf(end: RunEnd): string {
@@ -317,6 +326,13 @@ export class ResidentLife {
     const cause = causeOf(end, defaultHostLimits);
     const said = end.stderr.trim();
     return said && !end.error ? `${cause}. It printed: ${said.slice(-SAID_CHARS)}` : cause;
+  }
+
+  /** Its last record is written, or takes longer than another worker may be kept waiting. */
+  async #settled(): Promise<void> {
+    const written = new AbortController();
+    void this.#writing.then(() => written.abort());
+    await pause(SETTLE_MS, written.signal);
   }
 
   /** One after the other, so that the history is in order; tried again while Redis is away, though not for ever. */
