@@ -92,6 +92,8 @@ class Serves(DataKitFramework):
     def run(self):
         self.calls += 1
         print('call', self.calls)
+        if self.calls == 2:
+            self.set_lasterror('serves', 'the second')
         self.feed_metric(measurement='calls', fields={'n': self.calls})
         if self.calls == 3:
             raise ValueError('the third')
@@ -121,6 +123,11 @@ describe('a resident', () => {
       points: { reported: 1, delivered: 1 },
     });
     expect(runs[3]?.outcome).toEqual({ kind: 'succeeded' });
+    const told = await eventually('DataKit to be told of both', () => {
+      const all = fleet.standin.lastErrors();
+      return all.length >= 2 ? all : null;
+    });
+    expect(told.map(({ content }) => content).sort()).toEqual(['ValueError: the third', 'the second']);
     for (const run of runs.slice(1)) expect(run.dueMs).toBeLessThanOrEqual(run.startedMs);
     await residentRuns(fleet, 3, 'r/r/r:Other');
     expect(new Set(stored(fleet, 'other').map(({ fields }) => fields['pid'])).size).toBe(1);

@@ -8,6 +8,7 @@ import {
   createHost,
   defaultHostLimits,
   type Host,
+  type LastError,
   type Loaded,
   outcomeOf,
   type PassBegan,
@@ -19,6 +20,7 @@ import {
 import type { Logger } from '@pythond/telemetry';
 import type { WorkerEvent } from './events.ts';
 import type { InputSupply, OpenInput } from './input-supply.ts';
+import type { LastErrors } from './last-errors.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Outlet } from './outlet.ts';
 import { PendingPoints } from './pending-points.ts';
@@ -33,6 +35,7 @@ export interface ResidentLifeDeps {
   readonly keeper: LeaseKeeper;
   readonly inputs: InputSupply;
   readonly outlet: Outlet;
+  readonly lastErrors: Pick<LastErrors, 'ofScript' | 'ofRun'>;
   /** What becomes of metrics that are late already. */
   readonly late: LatePolicy;
   readonly corePath: string;
@@ -56,6 +59,8 @@ const TERM_GRACE_MS = 1_000;
 const SHOW_EVERY_MS = 2_000;
 /** A call that is shorter is told when it is over. */
 const SHOWN_FROM_MS = 1_000;
+/** Of `set_lasterror`, between two looks. */
+const MAX_LAST_ERRORS = 20;
 /** How long its leases are held at most after its process, for points on their way and the last records. */
 const SETTLE_MS = 20_000;
 const WRITE_TRIES = 3;
@@ -87,6 +92,8 @@ export class ResidentLife {
   #loaded = false;
   /** Why the first of those could not be built that could not. */
   #unbuilt: string | null = null;
+  /** Said by its scripts since the last look at it. */
+  #lastErrors = 0;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(wanted: WantedResident, lease: string, deps: ResidentLifeDeps) {
@@ -165,7 +172,7 @@ export class ResidentLife {
     try {
       if (this.#endReason) void host.stop();
       await host.ready;
-      this.#handle = this.#start(host);
+      this.#handle = this.#start(host, input);
       if (this.#endReason) this.#cancel(0, 'cancelled');
       return await this.#handle.result;
     } finally {
@@ -175,19 +182,22 @@ export class ResidentLife {
     }
   }
 
-  #start(host: Host): RunHandle {
-    const { input, collectors } = this.#wanted.plan;
+  #start(host: Host, input: OpenInput): RunHandle {
+    const { input: key, collectors } = this.#wanted.plan;
     return host.run({
-      collector: input,
+      collector: key,
       timeoutMs: FOR_EVER_MS,
       leaseMs: LEASE_MS,
       carriesState: false,
       resident: {
-        collectors: collectors.map(({ key, everyMs, offsetMs }) => ({ collector: key, everyMs, offsetMs })),
+        collectors: collectors.map((one) => ({
+          ...{ collector: one.key, everyMs: one.everyMs, offsetMs: one.offsetMs },
+        })),
         onLoaded: (loaded) => this.#onLoaded(loaded),
         onPassBegan: (began) => this.#onBegan(began),
         onPassEnded: (passEnded) => this.#onEnded(passEnded),
         onWarning: (warning, key) => this.#of(key)?.warn(warning),
+        onLastError: (error) => this.#tellLastError(input, error),
       },
       onReport: (report: Report) => this.#of(report.collector ?? null)?.report(report),
       onOutput: (stream, bytes) => {
@@ -214,6 +224,13 @@ export class ResidentLife {
   #of(key: string | null): ResidentCollector | undefined {
     const [first] = this.#collectors.values();
     return (key === null ? undefined : this.#collectors.get(key)) ?? first;
+  }
+
+  /** Some of them a while at most: nothing else bounds what a loop of a script says. */
+  #tellLastError({ record }: OpenInput, error: LastError): void {
+    this.#lastErrors += 1;
+    if (this.#lastErrors > MAX_LAST_ERRORS) return;
+    this.#deps.lastErrors.ofScript(record.datakit ?? this.#deps.ownDatakit(), [error]);
   }
 
   #hold(hold: boolean): void {
@@ -262,6 +279,7 @@ export class ResidentLife {
 
   /** Calls that go on for longer are shown with what they have done so far. */
   #show(): void {
+    this.#lastErrors = 0;
     for (const collector of this.#collectors.values()) {
       const record = collector.goingOn();
       if (!record || record.phases.runMs < SHOWN_FROM_MS) continue;
@@ -288,6 +306,7 @@ export class ResidentLife {
 
   #end({ pass, reports, untold }: Taken, cut: PassCut | null, failure?: Loaded['failures'][number]): void {
     const settledMs = performance.now();
+    const isAsked = cut !== null && this.#endReason !== null; // nothing is wrong with it
     this.#write(async () => {
       const points = await reports.settle();
       const record = passRecord(pass, points, performance.now() - settledMs, cut);
@@ -296,6 +315,7 @@ export class ResidentLife {
       const end = { lease: this.#lease, record: whole, output: passOutput(pass), points: untold(points) };
       await this.#deps.residents.passEnded(end);
       this.#deps.emit({ kind: 'run-ended', record: whole });
+      if (!isAsked) this.#deps.lastErrors.ofRun(this.#deps.ownDatakit(), whole);
     });
   }
 

@@ -249,6 +249,7 @@ export class Worker implements Component {
       fleet: this.#fleet,
       keeper: this.#keeper,
       outlet: this.#delivery,
+      lastErrors: this.#lastErrors,
       late: this.#options.late,
       ownDatakit: () => this.#ownDatakit,
       emit: (event) => this.#emit(event),

@@ -1,7 +1,7 @@
 import type { RunWarning } from '@pythond/jobs';
 import type { Stream } from './host-frames.ts';
 import type { CancelReason, RunEnd } from './run-end.ts';
-import type { Loaded, PassBegan, PassEnded, Report } from './run-frames.ts';
+import type { LastError, Loaded, PassBegan, PassEnded, Report } from './run-frames.ts';
 
 /** A run that stays: one process with a thread for each collector, whose run() is called at its ticks. */
 export interface ResidentRequest {
@@ -16,6 +16,8 @@ export interface ResidentRequest {
   readonly onPassEnded: (ended: PassEnded) => void;
   /** `collector` is null when it is not known whose it is. */
   readonly onWarning: (warning: RunWarning, collector: string | null) => void;
+  /** As they come, however many: it may be up for months. */
+  readonly onLastError: (error: LastError) => void;
 }
 
 export interface RunRequest {

@@ -111,4 +111,19 @@ describe('RunStream', () => {
     expect(stream.warnings).toHaveLength(100);
     expect(stream.lastErrors).toHaveLength(100);
   });
+
+  it('passes on what a resident says by set_lasterror as it comes, and keeps none of it', () => {
+    const said: string[] = [];
+    const ignore = () => undefined;
+    const handlers = { onLoaded: ignore, onPassBegan: ignore, onPassEnded: ignore, onWarning: ignore };
+    const stream = new RunStream(
+      { frames: runFrameLimits, budget: { held: 0, max: 2_000_000 } },
+      { resident: { collectors: [], ...handlers, onLastError: ({ content }) => said.push(content) } },
+    );
+    for (let i = 0; i < 200; i++) {
+      stream.push(encodeJsonFrame(frameType.lastError, { input: 'i', err_content: String(i) }));
+    }
+    expect(said).toHaveLength(200);
+    expect(stream.lastErrors).toEqual([]);
+  });
 });

@@ -72,7 +72,8 @@ export class RunStream implements FrameSink {
         this.#report(frame.report);
         break;
       case 'lasterror':
-        if (this.lastErrors.length < MAX_LAST_ERRORS) this.lastErrors.push(frame.lastError);
+        if (this.#resident) this.#resident.onLastError(frame.lastError);
+        else if (this.lastErrors.length < MAX_LAST_ERRORS) this.lastErrors.push(frame.lastError);
         break;
       case 'warning':
         if (this.#resident) this.#resident.onWarning(frame.warning, frame.collector);
