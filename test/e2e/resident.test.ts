@@ -313,6 +313,24 @@ class Serves(DataKitFramework):
 });
 
 describe('a resident whose worker is gone', () => {
+  it('says of every collector why the next worker can not start it', async () => {
+    const open = { PYTHOND_SANDBOX: 'none' };
+    const fleet = await fleetWith(counting, RESIDENT, open);
+    const able = await fleet.startWorker(open);
+    await residentRuns(fleet, 1);
+    await able.stop('SIGTERM');
+    await fleet.startWorker({ ...open, PATH: fleet.home.dir }); // it has no python3
+    for (const id of [ID, 'r/r/r:Other']) {
+      const record = await eventually(`the reason on ${id}`, async () =>
+        (await fleet.runs(id)).find(
+          ({ outcome }) => outcome.kind === 'failed' && outcome.reason === 'unavailable',
+        ),
+      );
+      expect(record).toMatchObject({ resident: true, kind: 'first', points: { reported: 0 } });
+      expect(record.hint).toContain('python3');
+    }
+  });
+
   const script = (port: number, file: string) => `${HEAD}
 
 def say(what):

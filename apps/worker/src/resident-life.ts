@@ -1,4 +1,4 @@
-import { schedulerId } from '@pythond/jobs';
+import { type CollectorId, schedulerId } from '@pythond/jobs';
 import { pause } from '@pythond/lifecycle';
 import type { LatePolicy } from '@pythond/points';
 import { LEASE_MS, type Residents, type WantedResident } from '@pythond/registry';
@@ -26,6 +26,7 @@ import type { Outlet } from './outlet.ts';
 import { PendingPoints } from './pending-points.ts';
 import { ResidentCollector, type Taken } from './resident-collector.ts';
 import { type PassCut, passOutput, passRecord } from './resident-record.ts';
+import { unavailableRecord } from './run-record.ts';
 
 export interface ResidentLifeDeps {
   readonly worker: string;
@@ -336,8 +337,24 @@ export class ResidentLife {
   #couldNotStart(error: unknown): LifeEnd | Promise<LifeEnd> {
     if (this.#endReason) return { kind: 'asked' };
     const cause = error instanceof Error ? error.message : String(error);
-    this.#cutAll({ outcome: { kind: 'failed', reason: 'unavailable' }, hint: cause }, true);
+    for (const { id } of this.#wanted.plan.collectors) this.#tellUnavailable(id, error);
     return this.#settled().then(() => ({ kind: 'crashed', cause, upMs: 0 }));
+  }
+
+  /** Nothing was called: no interpreter, no secret, no bundle, a host that dies. */
+  #tellUnavailable(collector: CollectorId, error: unknown): void {
+    const { worker, sandbox } = this.#deps;
+    const now = Date.now();
+    const facts = {
+      ...{ id: `resident-${schedulerId(collector)}-${now}-0`, collector, kind: 'first' as const },
+      ...{ dueMs: now, takenMs: now, startedMs: now, attempt: 1, worker, sandbox },
+    };
+    const record = { ...unavailableRecord(facts, error), resident: true };
+    this.#write(async () => {
+      await this.#deps.residents.passEnded({ lease: this.#lease, record, output: null, points: [] });
+      this.#deps.emit({ kind: 'run-ended', record });
+      this.#deps.lastErrors.ofRun(this.#deps.ownDatakit(), record);
+    });
   }
 
   #causeOf(end: RunEnd): string {
