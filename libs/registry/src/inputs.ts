@@ -9,7 +9,7 @@ import {
   residentReasonSchema,
   schedulerId,
 } from '@pythond/jobs';
-import type { Redis } from '@pythond/queue';
+import { type Redis, Script } from '@pythond/queue';
 import { z } from 'zod';
 import {
   type HoldReason,
@@ -19,6 +19,8 @@ import {
   versionFactsSchema,
 } from './input-version.ts';
 import { keys } from './keys.ts';
+
+const decideScript = new Script(new URL('../lua/decide-resident.lua', import.meta.url));
 
 /** An input record before it has a number. */
 export type InputContent = Omit<InputRecord, 'v' | 'number'>;
@@ -243,11 +245,13 @@ export class Inputs {
     await transaction.exec();
   }
 
-  /** Notes that runs of their own do not do for an input's collectors, and why; the first reason stays. */
-  async decideResident({ key, bundle }: InputRecord, reason: ResidentReason): Promise<void> {
-    if (await this.residentReason({ key, bundle })) return;
-    const decision = { bundle, reason, atMs: Date.now() };
-    await this.#redis.hset(keys.input(key), DECISION, JSON.stringify(decision));
+  /**
+   * Notes that runs of their own do not do for an input's collectors, and why; the first reason stays. What a version
+   * that was replaced meanwhile tells is not noted.
+   */
+  async decideResident({ key, number, bundle }: InputRecord, reason: ResidentReason): Promise<void> {
+    const decision = JSON.stringify({ bundle, reason, atMs: Date.now() });
+    await decideScript.run(this.#redis, [keys.input(key)], [number, bundle, decision]);
   }
 
   /** Why the collectors of this bundle are resident though nobody asked for it; null: they are not. */

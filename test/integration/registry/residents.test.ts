@@ -305,6 +305,26 @@ describe('the decision that an input has to be resident', () => {
     expect(await fresh.residentReason(await put(inputs))).toBeNull();
   });
 
+  it('is not overwritten by what a run of an earlier version tells', async () => {
+    const inputs = new Inputs(server.redis);
+    const first = await put(inputs);
+    await inputs.tookOver('r', first.number, 1);
+    const second = await put(inputs, { bundle: 'b'.repeat(64) });
+    await inputs.decideResident(first, thread); // it is in force still
+    expect(await inputs.residentReason(first)).toEqual(thread);
+    const socket = { code: 'socket', message: 'another' };
+    await inputs.decideResident(second, socket);
+    await inputs.decideResident(first, thread);
+    expect(await inputs.residentReason(second)).toEqual(socket);
+    const third = await put(inputs, { bundle: 'c'.repeat(64) });
+    await inputs.tookOver('r', third.number, 2);
+    await inputs.decideResident(second, thread);
+    expect(await inputs.residentReason(second)).toEqual(socket); // what it was, not what came too late
+    await inputs.decideResident(third, thread);
+    await inputs.decideResident(first, socket);
+    expect(await inputs.residentReason(third)).toEqual(thread);
+  });
+
   it('counts time-outs in a row, and who changed a name first', async () => {
     const inputs = new Inputs(server.redis);
     const record = await put(inputs);
