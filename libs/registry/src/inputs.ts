@@ -268,7 +268,7 @@ export class Inputs {
     return (await this.#redis.hget(hash, name)) ?? collector;
   }
 
-  /** A run timed out while it still reported. Gives how often in a row, as near as ten of its time-outs tell. */
+  /** A run timed out while it still reported. Gives how often by now, with less than ten time-outs or intervals between two. */
   async stillReporting({ id, inputNumber, timeoutMs, everyMs }: CollectorRecord): Promise<number> {
     const counter = keys.stillReporting(schedulerId(id), inputNumber);
     const replies = await this.#redis

@@ -325,7 +325,7 @@ describe('the decision that an input has to be resident', () => {
     expect(await inputs.residentReason(third)).toEqual(thread);
   });
 
-  it('counts time-outs in a row, and who changed a name first', async () => {
+  it('counts time-outs, and who changed a name first', async () => {
     const inputs = new Inputs(server.redis);
     const record = await put(inputs);
     const one = collector('A');
