@@ -3,7 +3,7 @@ import { blockKey, readPool } from './block-key.ts';
 import { readDestination } from './destination.ts';
 import { durationReader } from './duration.ts';
 import { choiceReader, distinct, listReader, readBoolean, readText } from './readers.ts';
-import type { Reader } from './reading.ts';
+import { good, type Reader } from './reading.ts';
 import { readOrigin } from './url.ts';
 
 const limits = { minMs: MIN_INTERVAL_MS, maxMs: MAX_INTERVAL_MS };
@@ -17,6 +17,14 @@ const readInterval: Reader<number | null> = durationReader({
 });
 const readTimeout: Reader<number | null> = durationReader({ ...limits, example: 'timeout = "5m"' });
 const readIsolation: Reader<Isolation | null> = choiceReader(isolations);
+
+const readScopeName = choiceReader(['fleet', 'host']);
+const readScope: Reader<'fleet' | 'host'> = (value) => {
+  const reading = readScopeName(value);
+  if (!reading.ok || reading.value === 'fleet') return reading;
+  const text = 'is not built yet: its collectors run once in the fleet, on whatever worker';
+  return good(reading.value, { text, hint: null });
+};
 
 /** What the fleet adds to DataKit's keys, but for those of the sandbox. */
 export const fleetKeys = {
@@ -34,7 +42,7 @@ export const fleetKeys = {
     type: 'seconds or duration',
     default: 'the larger of 5 min and 2 × interval',
     where: 'block, class',
-    about: 'After this long a run is killed, with every process that it started.',
+    about: 'After this long a run is killed, with every process that it started. A resident has none.',
   }),
   isolation: blockKey({
     read: readIsolation,
@@ -45,12 +53,13 @@ export const fleetKeys = {
     about: 'A process for each run, or one that stays for the whole input as in DataKit.',
   }),
   scope: blockKey({
-    read: choiceReader(['fleet', 'host']),
+    read: readScope,
     fallback: 'fleet' as const,
     type: '`"fleet"`, `"host"`',
     default: '`"fleet"`',
     where: 'block',
-    about: 'Runs once in the whole fleet, or on every worker of the pool, about the machine it runs on.',
+    about:
+      'Runs once in the whole fleet. `"host"` (on every worker of the pool) is not built yet: it runs once in the fleet, with a warning.',
   }),
   state: blockKey({
     read: readBoolean,

@@ -10,7 +10,7 @@ export const policyTexts = {
   read_paths: "Readable besides the system's libraries and the bundle.",
   write_paths: 'Writable, and readable, besides the private temporary folder.',
   memory: 'Memory of a run, all its processes together.',
-  cpu: 'CPU time of a run.',
+  cpu: 'CPU time of a run. A resident has no limit of it.',
   max_processes: 'Processes and threads of a run',
   max_open_files: 'Open files of a process',
   tmp_size: 'The private temporary folder of a run.',
