@@ -447,6 +447,27 @@ class Serves(DataKitFramework):
     await toldBy(fleet, reason.message);
   });
 
+  it('is replaced by an edit though its constructor holds a port', async () => {
+    const port = await freePort();
+    const script = (version: number) => `${HEAD}
+
+class Serves(DataKitFramework):
+    def __init__(self):
+        super().__init__()
+        self.server = HTTPServer(('127.0.0.1', ${port}), Answer)
+
+    def run(self):
+        self.feed_metric(measurement='v${version}', fields={'n': 1})
+        self.server.serve_forever()
+`;
+    const fleet = await fleetWith(script(1));
+    await fleet.startWorker();
+    const first = await eventually('it to answer', () => ask(port));
+    await fleet.home.write({ 'python.d/r/r.py': script(2) });
+    await eventually('the new version to serve', () => stored(fleet, 'v2').length > 0);
+    expect(await eventually('it to answer', () => ask(port))).not.toBe(first);
+  });
+
   const connects = (at: 'import' | 'constructor') => async () => {
     const connections: string[] = [];
     const server = createServer((socket) => {

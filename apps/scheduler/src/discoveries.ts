@@ -11,6 +11,7 @@ import type { JobEnd, TickQueue } from '@pythond/queue';
 import type { Collectors, HoldReason, Inputs, Residents } from '@pythond/registry';
 import { adopt } from './adopt.ts';
 import type { SchedulerEvent } from './events.ts';
+import { behindHeldPort } from './held-port.ts';
 import { correctResidents } from './residents.ts';
 import { correctSchedules } from './schedules.ts';
 
@@ -32,13 +33,14 @@ export interface DiscoveryDeps {
  * which nobody removed is held back, and the one in force goes on.
  */
 export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobEnd> {
-  const discovery = discoverySchema.parse(data);
-  const record = await deps.inputs.latest(discovery.input);
-  if (!record || record.number !== discovery.number) return { kind: 'done', value: 'superseded' };
-  await deps.inputs.putDiscovery(discovery);
-  report(discovery, deps.emit);
+  const told = discoverySchema.parse(data);
+  const record = await deps.inputs.latest(told.input);
+  if (!record || record.number !== told.number) return { kind: 'done', value: 'superseded' };
   const all = (await deps.collectors.list()).map((view) => view.record);
   const mine = all.filter(({ input }) => input === record.key);
+  const discovery = await withHeldPort(told, record, mine, deps);
+  await deps.inputs.putDiscovery(discovery);
+  report(discovery, deps.emit);
   const facts = await deps.inputs.facts(record.key, record.number);
   const decided = await deps.inputs.residentReason(record);
   const adoption = adopt(record, discovery, mine, facts?.forced, decided);
@@ -52,6 +54,23 @@ export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobE
   const collectors = adoption.kind === 'held' ? mine.length : discovery.collectors.length;
   deps.emit({ kind: 'discovered', input: record.key, collectors });
   return { kind: 'done', value };
+}
+
+/** Only where a worker holds the resident: whoever else has the port will not go away for the new version. */
+async function withHeldPort(
+  told: Discovery,
+  record: InputRecord,
+  mine: readonly CollectorRecord[],
+  { inputs, residents }: DiscoveryDeps,
+): Promise<Discovery> {
+  if (record.isolation === 'run') return told;
+  const { discovery, carried } = behindHeldPort(told, mine);
+  const [one] = carried;
+  if (!one?.resident) return told;
+  const resident = await residents.view(record.key, one.inputNumber);
+  if (!resident?.worker) return told;
+  if (one.resident.code !== 'asked') await inputs.decideResident(record, one.resident);
+  return discovery;
 }
 
 type Taken = Extract<ReturnType<typeof adopt>, { kind: 'taken' }>;
