@@ -116,6 +116,21 @@ describe.concurrent('a worker that is killed', () => {
 });
 
 describe.concurrent('a normalizer that is killed', () => {
+  it('before its points reach DataKit', options, async (test) => {
+    const datakit = await startFaultyDatakit();
+    test.onTestFinished(() => datakit.close());
+    const way = await startFaultProxy({ port: datakit.port });
+    test.onTestFinished(() => way.close());
+    const scene = await Scene.waiting(test, { DATAKIT_URL: way.url }, datakit);
+    await way.goWrong({ kind: 'black-hole' });
+    await scene.startNormalizer();
+    await eventually('the normalizer to try', () => way.swallowed.includes('/v1/write/metric'));
+    await scene.kill();
+    await way.goWrong(null);
+    await scene.recovered({ emitted: 3, accepted: 3 });
+    expect(datakit.accepted.total).toBe(3);
+  });
+
   it('while DataKit takes its points', options, async (test) => {
     const scene = await Scene.waiting(test);
     scene.datakit.goWrong(() => {
@@ -201,9 +216,13 @@ class Scene {
   }
 
   /** With a worker that is to be killed. */
-  static async open(test: TestContext, env: Readonly<Record<string, string>> = {}): Promise<Scene> {
-    const datakit = await startFaultyDatakit();
-    test.onTestFinished(() => datakit.close());
+  static async open(
+    test: TestContext,
+    env: Readonly<Record<string, string>> = {},
+    given?: FaultyDatakit,
+  ): Promise<Scene> {
+    const datakit = given ?? (await startFaultyDatakit());
+    if (!given) test.onTestFinished(() => datakit.close());
     const fleet = await makeFleet({ datakit: datakit.url, atEnd: test.onTestFinished });
     const redis = await startFaultProxy({ path: fleet.redisPath });
     test.onTestFinished(() => redis.close());
@@ -225,8 +244,12 @@ class Scene {
   }
 
   /** With a run's three points in the outbox, and no worker. */
-  static async waiting(test: TestContext): Promise<Scene> {
-    const scene = await Scene.open(test);
+  static async waiting(
+    test: TestContext,
+    env: Readonly<Record<string, string>> = {},
+    datakit?: FaultyDatakit,
+  ): Promise<Scene> {
+    const scene = await Scene.open(test, env, datakit);
     scene.datakit.goWrong(() => replies.failed(500));
     await scene.tick();
     await scene.run();
