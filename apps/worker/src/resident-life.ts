@@ -1,5 +1,4 @@
 import { type CollectorId, schedulerId } from '@pythond/jobs';
-import { pause } from '@pythond/lifecycle';
 import type { LatePolicy } from '@pythond/points';
 import { LEASE_MS, type Residents, type WantedResident } from '@pythond/registry';
 import {
@@ -24,6 +23,7 @@ import type { LastErrors } from './last-errors.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Outlet } from './outlet.ts';
 import { PendingPoints } from './pending-points.ts';
+import { RecordWriter } from './record-writer.ts';
 import { ResidentCollector, type Taken } from './resident-collector.ts';
 import { type PassCut, passOutput, passRecord } from './resident-record.ts';
 import { unavailableRecord } from './run-record.ts';
@@ -64,8 +64,6 @@ const SHOWN_FROM_MS = 1_000;
 const MAX_LAST_ERRORS = 20;
 /** How long its leases are held at most after its process, for points on their way and the last records. */
 const SETTLE_MS = 20_000;
-const WRITE_TRIES = 3;
-const WRITE_PAUSE_MS = 1_000;
 
 const endTexts: Readonly<Record<ResidentEndReason, string>> = {
   stopping: 'killed: its worker is stopping, and another takes it over',
@@ -86,21 +84,24 @@ export class ResidentLife {
   readonly #lease: string;
   readonly #collectors = new Map<string, ResidentCollector>();
   readonly #pending: PendingPoints;
+  readonly #records: RecordWriter;
   #handle: RunHandle | undefined;
   #host: Host | undefined;
   #endReason: ResidentEndReason | null = null;
+  /** The DataKit that its input names. */
+  #inputDatakit: string | null = null;
   #tooLong = false;
   #loaded = false;
   /** Why the first of those could not be built that could not. */
   #unbuilt: string | null = null;
   /** Said by its scripts since the last look at it. */
   #lastErrors = 0;
-  #writing: Promise<void> = Promise.resolve();
 
   constructor(wanted: WantedResident, lease: string, deps: ResidentLifeDeps) {
     this.#deps = deps;
     this.#wanted = wanted;
     this.#lease = lease;
+    this.#records = new RecordWriter(deps.log);
     this.#pending = new PendingPoints(deps.outlet, (hold) => this.#hold(hold));
   }
 
@@ -121,6 +122,7 @@ export class ResidentLife {
     try {
       const { plan } = this.#wanted;
       const input = await this.#deps.inputs.open(plan.input, plan.number, 'resident');
+      this.#inputDatakit = input.record.datakit;
       this.#makeCollectors(input);
       end = await this.#serve(input);
     } catch (error) {
@@ -130,14 +132,14 @@ export class ResidentLife {
     if (this.#endReason) {
       const { outcome } = cutOf(end, this.#endReason);
       this.#cutAll({ outcome, hint: endTexts[this.#endReason] }, false);
-      await this.#settled();
+      await this.#records.settled(SETTLE_MS);
       return { kind: 'asked' };
     }
     const cause = this.#causeOf(end);
     const outcome = outcomeOf(end);
     // a process that had nothing to run has told why already
     if (outcome.kind !== 'succeeded') this.#cutAll({ outcome, hint: cause }, true);
-    await this.#settled();
+    await this.#records.settled(SETTLE_MS);
     return { kind: 'crashed', cause, upMs };
   }
 
@@ -173,7 +175,7 @@ export class ResidentLife {
     try {
       if (this.#endReason) void host.stop();
       await host.ready;
-      this.#handle = this.#start(host, input);
+      this.#handle = this.#start(host);
       if (this.#endReason) this.#cancel(0, 'cancelled');
       return await this.#handle.result;
     } finally {
@@ -183,7 +185,7 @@ export class ResidentLife {
     }
   }
 
-  #start(host: Host, input: OpenInput): RunHandle {
+  #start(host: Host): RunHandle {
     const { input: key, collectors } = this.#wanted.plan;
     return host.run({
       collector: key,
@@ -198,7 +200,7 @@ export class ResidentLife {
         onPassBegan: (began) => this.#onBegan(began),
         onPassEnded: (passEnded) => this.#onEnded(passEnded),
         onWarning: (warning, key) => this.#of(key)?.warn(warning),
-        onLastError: (error) => this.#tellLastError(input, error),
+        onLastError: (error) => this.#tellLastError(error),
       },
       onReport: (report: Report) => this.#of(report.collector ?? null)?.report(report),
       onOutput: (stream, bytes) => {
@@ -228,10 +230,14 @@ export class ResidentLife {
   }
 
   /** Some of them a while at most: nothing else bounds what a loop of a script says. */
-  #tellLastError({ record }: OpenInput, error: LastError): void {
+  #tellLastError(error: LastError): void {
     this.#lastErrors += 1;
     if (this.#lastErrors > MAX_LAST_ERRORS) return;
-    this.#deps.lastErrors.ofScript(record.datakit ?? this.#deps.ownDatakit(), [error]);
+    this.#deps.lastErrors.ofScript(this.#datakit, [error]);
+  }
+
+  get #datakit(): string {
+    return this.#inputDatakit ?? this.#deps.ownDatakit();
   }
 
   #hold(hold: boolean): void {
@@ -270,7 +276,7 @@ export class ResidentLife {
     if (!record) return;
     const { offsetMs } = collector.record;
     const start = { lease: this.#lease, kind: began.kind, offsetMs, record, points: [] };
-    this.#write(() => this.#deps.residents.passGoesOn(start));
+    this.#records.add(() => this.#deps.residents.passGoesOn(start));
   }
 
   #onEnded(passEnded: PassEnded): void {
@@ -286,9 +292,11 @@ export class ResidentLife {
       if (!record || record.phases.runMs < SHOWN_FROM_MS) continue;
       const { offsetMs } = collector.record;
       const pass = collector.began?.pass;
-      this.#write(async () => {
-        if (collector.began?.pass !== pass) return; // it has ended meanwhile, and its record is written next
-        const { points, told } = collector.untold();
+      let untold: ReturnType<ResidentCollector['untold']> | undefined;
+      this.#records.add(async () => {
+        if (collector.began?.pass !== pass && !untold) return; // it has ended meanwhile, and its record is written next
+        untold ??= collector.untold(); // of a call that is made again, the same
+        const { points, told } = untold;
         const start = { lease: this.#lease, kind: 'going-on', offsetMs, record, points } as const;
         const isOurs = await this.#deps.residents.passGoesOn(start);
         told();
@@ -308,7 +316,7 @@ export class ResidentLife {
   #end({ pass, reports, untold }: Taken, cut: PassCut | null, failure?: Loaded['failures'][number]): void {
     const settledMs = performance.now();
     const isAsked = cut !== null && this.#endReason !== null; // nothing is wrong with it
-    this.#write(async () => {
+    this.#records.add(async () => {
       const points = await reports.settle();
       const record = passRecord(pass, points, performance.now() - settledMs, cut);
       const error = failure && { type: failure.type, message: failure.message, traceback: failure.traceback };
@@ -316,14 +324,14 @@ export class ResidentLife {
       const end = { lease: this.#lease, record: whole, output: passOutput(pass), points: untold(points) };
       await this.#deps.residents.passEnded(end);
       this.#deps.emit({ kind: 'run-ended', record: whole });
-      if (!isAsked) this.#deps.lastErrors.ofRun(this.#deps.ownDatakit(), whole);
+      if (!isAsked) this.#deps.lastErrors.ofRun(this.#datakit, whole);
     });
   }
 
   /** What the worker before did not come to tell: it died in the middle of it. */
   async #buryPredecessor(): Promise<void> {
     for (const { id } of this.#wanted.plan.collectors) {
-      this.#write(async () => {
+      this.#records.add(async () => {
         const record = await this.#deps.residents.going(id);
         if (!record) return;
         const hint = `its worker ${record.worker} is gone, and its resident with it`;
@@ -331,14 +339,14 @@ export class ResidentLife {
         await this.#deps.residents.passEnded({ lease: this.#lease, record: lost, output: null, points: [] });
       });
     }
-    await this.#writing;
+    await this.#records.settled(SETTLE_MS);
   }
 
   #couldNotStart(error: unknown): LifeEnd | Promise<LifeEnd> {
     if (this.#endReason) return { kind: 'asked' };
     const cause = error instanceof Error ? error.message : String(error);
     for (const { id } of this.#wanted.plan.collectors) this.#tellUnavailable(id, error);
-    return this.#settled().then(() => ({ kind: 'crashed', cause, upMs: 0 }));
+    return this.#records.settled(SETTLE_MS).then(() => ({ kind: 'crashed', cause, upMs: 0 }));
   }
 
   /** Nothing was called: no interpreter, no secret, no bundle, a host that dies. */
@@ -350,10 +358,10 @@ export class ResidentLife {
       ...{ dueMs: now, takenMs: now, startedMs: now, attempt: 1, worker, sandbox },
     };
     const record = { ...unavailableRecord(facts, error), resident: true };
-    this.#write(async () => {
+    this.#records.add(async () => {
       await this.#deps.residents.passEnded({ lease: this.#lease, record, output: null, points: [] });
       this.#deps.emit({ kind: 'run-ended', record });
-      this.#deps.lastErrors.ofRun(this.#deps.ownDatakit(), record);
+      this.#deps.lastErrors.ofRun(this.#datakit, record);
     });
   }
 
@@ -363,29 +371,6 @@ export class ResidentLife {
     const cause = causeOf(end, defaultHostLimits);
     const said = end.stderr.trim();
     return said && !end.error ? `${cause}. It printed: ${said.slice(-SAID_CHARS)}` : cause;
-  }
-
-  /** Its last record is written, or takes longer than another worker may be kept waiting. */
-  async #settled(): Promise<void> {
-    const written = new AbortController();
-    void this.#writing.then(() => written.abort());
-    await pause(SETTLE_MS, written.signal);
-  }
-
-  /** One after the other, so that the history is in order; tried again while Redis is away, though not for ever. */
-  #write(write: () => Promise<unknown>): void {
-    this.#writing = this.#writing.then(async () => {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          await write();
-          return;
-        } catch (error) {
-          this.#deps.log.warn({ err: error, tries }, 'the record of a resident');
-          if (tries === WRITE_TRIES) return;
-          await pause(WRITE_PAUSE_MS);
-        }
-      }
-    });
   }
 }
 

@@ -18,3 +18,16 @@ end
 local function ledger_shares(prefix, shares, endpoint, state, by)
   for _, share in ipairs(shares) do ledger_add(prefix, share[1], endpoint, state, by * share[2]) end
 end
+
+-- What a run reported: for each DataKit endpoint, points emitted, points accepted, from args[from] on. `token` names the
+-- call: one that comes again, for its answer was lost, counts nothing. `marks` is a hash that remembers the last one. Gives
+-- whether it is the first time.
+local function ledger_released(prefix, marks, token, collector, args, from)
+  if redis.call('HGET', marks, 'counted') == token then return false end
+  redis.call('HSET', marks, 'counted', token)
+  for at = from, #args, 3 do
+    ledger_add(prefix, collector, args[at], 'emitted', tonumber(args[at + 1]))
+    ledger_add(prefix, collector, args[at], 'accepted', tonumber(args[at + 2]))
+  end
+  return true
+end

@@ -1,26 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { type DeadLetter, type DeliverJob, deadLetterSchema } from '@pythond/jobs';
-import { ledgerKeys, ledgerLua } from '@pythond/ledger';
-import { JobQueue, queueNames, type Redis, Script } from '@pythond/queue';
+import { type DeadLetter, deadLetterSchema } from '@pythond/jobs';
+import { ledgerKeys } from '@pythond/ledger';
+import type { Redis } from '@pythond/queue';
 import { find } from './content.ts';
+import { DeliverQueue } from './deliver-queue.ts';
 import { dropOrder } from './drop-order.ts';
 import { outboxKeys } from './keys.ts';
 import { type LetterFilter, matches } from './letter-filter.ts';
 import { deliveryOf } from './revive.ts';
-import { packDelivery, type WaitingDelivery } from './stored-delivery.ts';
+import { storeScript } from './store-script.ts';
+import { packDelivery } from './stored-delivery.ts';
 import { unpackLetter } from './stored-letter.ts';
 
 /** How many letters are kept; the oldest make room for newer ones. */
 export const LETTERS_KEPT = 100_000;
 /** Read, or removed, in one round trip. */
 const PAGE = 500;
-const MAX_ATTEMPTS = 1_000_000;
 
-const store = new URL('../lua/store.lua', import.meta.url);
-const script = (name: string) => new Script(ledgerLua, store, new URL(`../lua/${name}.lua`, import.meta.url));
-const takeUntoldScript = script('take-untold');
-const replayScript = script('replay');
-const removeScript = script('remove-letters');
+const takeUntoldScript = storeScript('take-untold');
+const replayScript = storeScript('replay');
+const removeScript = storeScript('remove-letters');
 
 const headSchema = deadLetterSchema.omit({ body: true });
 
@@ -49,11 +48,11 @@ export type Replay =
 /** Points refused for good, as people read, replay and purge them. */
 export class DeadLetters {
   readonly #redis: Redis;
-  readonly #queue: JobQueue<DeliverJob>;
+  readonly #queue: DeliverQueue;
 
   constructor(redis: Redis) {
     this.#redis = redis;
-    this.#queue = new JobQueue<DeliverJob>(queueNames.deliver, redis);
+    this.#queue = new DeliverQueue(redis);
   }
 
   async count(): Promise<number> {
@@ -122,7 +121,7 @@ export class DeadLetters {
       ],
     );
     if (reply !== 1) return { kind: 'gone', id };
-    await this.#enqueue(revived);
+    await this.#queue.add(revived);
     return { kind: 'replayed', id, points: letter.points };
   }
 
@@ -182,12 +181,6 @@ export class DeadLetters {
 
   async close(): Promise<void> {
     await this.#queue.close();
-  }
-
-  async #enqueue({ id, destination, points }: WaitingDelivery): Promise<void> {
-    const { endpoint, category } = destination;
-    const job = { v: 2 as const, delivery: id, endpoint, category, points: points.length };
-    await this.#queue.add(job, { id, attempts: MAX_ATTEMPTS });
   }
 }
 

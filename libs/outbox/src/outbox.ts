@@ -1,32 +1,32 @@
-import type { DeadLetter, DeliverJob, Origin } from '@pythond/jobs';
-import { ledgerKeys, ledgerLua } from '@pythond/ledger';
-import { JobQueue, queueNames, type Redis, Script, type ScriptArg } from '@pythond/queue';
+import type { DeadLetter, Origin } from '@pythond/jobs';
+import { ledgerKeys } from '@pythond/ledger';
+import type { Redis, ScriptArg } from '@pythond/queue';
 import { type Content, type Found, find, sharesOf } from './content.ts';
 import { LETTERS_KEPT } from './dead-letters.ts';
+import { DeliverQueue } from './deliver-queue.ts';
 import { dropOrder } from './drop-order.ts';
 import { outboxKeys } from './keys.ts';
+import { storeScript } from './store-script.ts';
 import { packDelivery, salvage, unpackDelivery, type WaitingDelivery } from './stored-delivery.ts';
 import { letterId, packLetter, settledLetterId, stateOf } from './stored-letter.ts';
 
 /** A delivery is tried again for a day; what is left then is a dead letter. */
 export const GIVE_UP_AFTER_MS = 24 * 3600 * 1000;
 
-/** Never reached: age decides. */
-const MAX_ATTEMPTS = 1_000_000;
 const DEFAULT_MAX_BYTES = 1024 ** 3;
 /** Looked through for lost jobs in one round trip. */
 const ADOPT_PAGE = 500;
 
-const store = new URL('../lua/store.lua', import.meta.url);
-const script = (name: string) => new Script(ledgerLua, store, new URL(`../lua/${name}.lua`, import.meta.url));
-const waitScript = script('wait');
-const withdrawScript = script('withdraw');
-const settleScript = script('settle');
-const buryScript = script('bury');
+const waitScript = storeScript('wait');
+const withdrawScript = storeScript('withdraw');
+const settleScript = storeScript('settle');
+const buryScript = storeScript('bury');
 
 export interface OutboxOptions {
   /** What may wait, bytes as stored; the first in the drop order make room for what comes. Default 1 GiB. */
   readonly maxBytes?: number;
+  /** How many dead letters are kept; the oldest make room for newer ones. Default {@link LETTERS_KEPT}. */
+  readonly lettersKept?: number;
 }
 
 /** A delivery as it was found, to be settled as it was found. */
@@ -49,12 +49,17 @@ export interface Settlement {
 export class Outbox {
   readonly #redis: Redis;
   readonly #maxBytes: number;
-  readonly #queue: JobQueue<DeliverJob>;
+  readonly #lettersKept: number;
+  readonly #queue: DeliverQueue;
 
-  constructor(redis: Redis, { maxBytes = DEFAULT_MAX_BYTES }: OutboxOptions = {}) {
+  constructor(
+    redis: Redis,
+    { maxBytes = DEFAULT_MAX_BYTES, lettersKept = LETTERS_KEPT }: OutboxOptions = {},
+  ) {
     this.#redis = redis;
     this.#maxBytes = maxBytes;
-    this.#queue = new JobQueue<DeliverJob>(queueNames.deliver, redis);
+    this.#lettersKept = lettersKept;
+    this.#queue = new DeliverQueue(redis);
   }
 
   /**
@@ -69,7 +74,7 @@ export class Outbox {
       [ledgerKeys.prefix, outboxKeys.totals, outboxKeys.deliveries, outboxKeys.deliveryPrefix],
       [id, dropOrder(delivery), ...fieldsOf(content), destination.endpoint, this.#maxBytes],
     )) as readonly string[];
-    await this.#queue.add(jobOf(delivery), jobOptions(id, delayMs)).catch(() => undefined);
+    await this.#queue.add(delivery, delayMs).catch(() => undefined);
     return dropped.length;
   }
 
@@ -114,7 +119,7 @@ export class Outbox {
    */
   async bury(letters: readonly DeadLetter[], firstPlace = 0): Promise<void> {
     if (letters.length === 0) return;
-    const args: ScriptArg[] = [LETTERS_KEPT];
+    const args: ScriptArg[] = [this.#lettersKept];
     for (const [index, letter] of letters.entries()) {
       const id = letterId(letter, firstPlace + index);
       args.push(...(await letterArgs(letter, id)), letter.endpoint ?? '');
@@ -153,7 +158,7 @@ export class Outbox {
     left: Content | null,
   ): Promise<boolean> {
     const { digest: newDigest, meta, body, shares } = left ?? { digest: '', meta: '', body: '', shares: '' };
-    const args: ScriptArg[] = [delivery.id, digest, JSON.stringify(sharesOf(accepted)), LETTERS_KEPT];
+    const args: ScriptArg[] = [delivery.id, digest, JSON.stringify(sharesOf(accepted)), this.#lettersKept];
     args.push(newDigest, meta, body, shares);
     for (const [index, letter] of letters.entries()) {
       args.push(...(await letterArgs(letter, settledLetterId(delivery, digest, index))));
@@ -174,22 +179,10 @@ export class Outbox {
   }
 
   async #adoptOne(id: string): Promise<number> {
-    const loaded = await this.load(id).catch(() => null); // a damaged one gets its job, too: that buries it
-    const job = loaded
-      ? jobOf(loaded.delivery)
-      : { v: 2 as const, delivery: id, endpoint: '', category: '', points: 1 };
-    await this.#queue.add(job, jobOptions(id, 0));
+    const loaded = await this.load(id).catch(() => null);
+    await (loaded ? this.#queue.add(loaded.delivery) : this.#queue.addUnreadable(id));
     return 1;
   }
-}
-
-function jobOf({ id, destination, points }: WaitingDelivery): DeliverJob {
-  const { endpoint, category } = destination;
-  return { v: 2, delivery: id, endpoint, category, points: points.length };
-}
-
-function jobOptions(id: string, delayMs: number) {
-  return { id, attempts: MAX_ATTEMPTS, delayMs };
 }
 
 /** As `wait.lua` takes them. */

@@ -9,7 +9,7 @@ export {
   type ServerOptions,
 } from './connection.ts';
 export { QueueError, type QueueErrorCode } from './errors.ts';
-export { type AddOptions, JobQueue, type StoredJob } from './job-queue.ts';
+export { type AddOptions, JobQueue } from './job-queue.ts';
 export { type JobContext, type JobEnd, JobWorker, type JobWorkerOptions } from './job-worker.ts';
 export { key, PREFIX, queueNames } from './names.ts';
 export { Script, type ScriptArg } from './script.ts';

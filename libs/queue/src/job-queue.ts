@@ -12,13 +12,6 @@ export interface AddOptions {
   readonly keep?: number;
 }
 
-export interface StoredJob<T> {
-  readonly id: string;
-  readonly data: T;
-  readonly addedMs: number;
-  readonly attempts: number;
-}
-
 /** Jobs waiting for a worker. */
 export class JobQueue<T> {
   readonly name: string;
@@ -34,32 +27,6 @@ export class JobQueue<T> {
 
   async add(data: T, options: AddOptions): Promise<void> {
     await this.#queue.add(this.name, data, jobsOptions(options));
-  }
-
-  /** Waiting, delayed, running and failed. */
-  async counts(): Promise<Record<'waiting' | 'active' | 'delayed' | 'failed', number>> {
-    const counts = await this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'prioritized');
-    return {
-      waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0),
-      active: counts['active'] ?? 0,
-      delayed: counts['delayed'] ?? 0,
-      failed: counts['failed'] ?? 0,
-    };
-  }
-
-  async get(id: string): Promise<StoredJob<T> | null> {
-    const job = await this.#queue.getJob(id);
-    return job ? { id, data: job.data as T, addedMs: job.timestamp, attempts: job.attemptsMade } : null;
-  }
-
-  /** The waiting jobs from `start` to `end`, oldest first. */
-  async list(start: number, end: number): Promise<StoredJob<T>[]> {
-    const jobs = await this.#queue.getJobs(['waiting'], start, end, true);
-    return jobs.flatMap((job) =>
-      job?.id
-        ? [{ id: job.id, data: job.data as T, addedMs: job.timestamp, attempts: job.attemptsMade }]
-        : [],
-    );
   }
 
   /** Those of the ids that no job has, whatever its state. */

@@ -15,15 +15,18 @@
 local collector, lease = KEYS[1], KEYS[2]
 local job, worker, due, kind, ttl, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 
-local fields = redis.call('HMGET', collector, 'version', 'every', 'paused', 'seen', 'started', 'epoch', 'resident')
+local fields = redis.call('HMGET', collector, 'version', 'every', 'paused', 'seen', 'started', 'epoch', 'resident',
+  'done', 'tried', 'triedMs')
 local version, every, paused, seen, started, epoch = fields[1], tonumber(fields[2] or '0'), fields[3], tonumber(fields[4] or '0'), tonumber(fields[5] or '0'), fields[6]
 if not version then return {'skipped', 'gone', ''} end
 if fields[7] == '1' then return {'skipped', 'resident', ''} end -- its resident runs it, and counts its ticks
 
 local function count(name, by) redis.call('HINCRBY', collector, 'n:' .. name, by or 1) end
 
+local function jobOf(value) return string.match(value or '', '^[^|]*|([^|]*)|') end -- a lease reads  <fence>|<job id>|<worker>
+
 -- Its run was recorded, and the worker died before the job was completed.
-if redis.call('HGET', collector, 'done') == job then return {'skipped', 'done', ''} end
+if jobOf(fields[8]) == job then return {'skipped', 'done', ''} end
 
 local grid = kind == 'grid'
 local fresh = grid and due > seen -- this tick was not seen before, so it is to be counted
@@ -53,25 +56,22 @@ end
 local holder = redis.call('GET', lease)
 local again = false
 if holder then
-  -- a lease reads  <fence>|<job id>|<worker>
-  if string.match(holder, '^[^|]*|([^|]*)|') ~= job then
+  if jobOf(holder) ~= job then
     if fresh then count('skipped') end
     return {'skipped', 'overlap', holder}
   end
   again = true
 end
 
+local triedMs = ARGV[8]
+if fields[9] == job then
+  again, triedMs = true, fields[10]
+else
+  redis.call('HSET', collector, 'tried', job, 'triedMs', triedMs)
+end
 if grid then
   again = again or started == due
   redis.call('HSET', collector, 'started', due)
-end
-
-local tried, triedMs = unpack(redis.call('HMGET', collector, 'tried', 'triedMs'))
-if tried == job then
-  again = true
-else
-  triedMs = ARGV[8]
-  redis.call('HSET', collector, 'tried', job, 'triedMs', triedMs)
 end
 
 if again then count('rerun') elseif grid then count('run') end

@@ -3,16 +3,14 @@
 -- KEYS  1 collector (hash)  2 lease  3 ledger
 -- ARGV  1 lease value  2 kind: grid | first | going-on  3 due (ms); of one that goes on: now  4 offset of the grid (ms)
 --       5 when the call began (ms)  6 run record (JSON) as it is now
---       7 collector id, then for each DataKit: endpoint, points emitted and accepted since the last time
+--       7 collector id  8 name of this call  then for each DataKit: endpoint, points emitted and accepted since the last
+--       time
 -- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but the points. After `ledger.lua`.
 --
 -- Every tick of the grid is counted once: run, skipped (the call before it went on) or missed (the process was not there).
 
 local collector = KEYS[1]
-for at = 8, #ARGV, 3 do
-  ledger_add(KEYS[3], ARGV[7], ARGV[at], 'emitted', tonumber(ARGV[at + 1]))
-  ledger_add(KEYS[3], ARGV[7], ARGV[at], 'accepted', tonumber(ARGV[at + 2]))
-end
+ledger_released(KEYS[3], collector, ARGV[8], ARGV[7], ARGV, 9)
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 local kind, due, offset, began = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local fields = redis.call('HMGET', collector, 'version', 'every', 'seen', 'up')

@@ -68,8 +68,11 @@ export interface ReleasedPoints {
   readonly accepted: number;
 }
 
+/** What the scripts that end a run have before them. */
+export const historyLua = new URL('../lua/history.lua', import.meta.url);
+
 const claimScript = new Script(new URL('../lua/claim.lua', import.meta.url));
-const releaseScript = new Script(ledgerLua, new URL('../lua/release.lua', import.meta.url));
+const releaseScript = new Script(ledgerLua, historyLua, new URL('../lua/release.lua', import.meta.url));
 const renewScript = new Script(new URL('../lua/renew.lua', import.meta.url));
 const giveBackScript = new Script(ledgerLua, new URL('../lua/give-back.lua', import.meta.url));
 
@@ -150,7 +153,8 @@ export class Leases {
   ): Promise<void> {
     const counted = points.flatMap(({ endpoint, emitted, accepted }) => [endpoint, emitted, accepted]);
     const args = [lease, collector, ...counted];
-    await giveBackScript.run(this.#redis, [keys.lease(scheduler), ledgerKeys.prefix], args);
+    const hashes = [keys.lease(scheduler), ledgerKeys.prefix, keys.collector(scheduler)];
+    await giveBackScript.run(this.#redis, hashes, args);
   }
 }
 

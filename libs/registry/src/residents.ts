@@ -11,13 +11,13 @@ import {
 import { ledgerKeys, ledgerLua } from '@pythond/ledger';
 import { type Redis, Script } from '@pythond/queue';
 import { keys } from './keys.ts';
-import { LEASE_MS, OUTPUTS_KEPT, type ReleasedPoints, RUNS_KEPT } from './leases.ts';
+import { historyLua, LEASE_MS, OUTPUTS_KEPT, type ReleasedPoints, RUNS_KEPT } from './leases.ts';
 
 const claimScript = new Script(new URL('../lua/resident-claim.lua', import.meta.url));
 const keepScript = new Script(new URL('../lua/resident-keep.lua', import.meta.url));
 const releaseScript = new Script(new URL('../lua/resident-release.lua', import.meta.url));
 const passBeganScript = new Script(ledgerLua, new URL('../lua/pass-began.lua', import.meta.url));
-const passEndedScript = new Script(ledgerLua, new URL('../lua/pass-ended.lua', import.meta.url));
+const passEndedScript = new Script(ledgerLua, historyLua, new URL('../lua/pass-ended.lua', import.meta.url));
 
 export interface WantedResident {
   readonly id: string;
@@ -203,7 +203,7 @@ export class Residents {
       [keys.collector(scheduler), keys.lease(scheduler), ledgerKeys.prefix],
       [
         ...[lease, kind, dueMs, offsetMs, record.startedMs, JSON.stringify(record)],
-        ...ledgerArgs(record, points),
+        ...ledgerArgs(record, `${record.id} ${kind} ${record.endedMs}`, points),
       ],
     );
     return reply === 1;
@@ -224,7 +224,7 @@ export class Residents {
         JSON.stringify(record),
         output ? JSON.stringify({ run: record.id, ...output }) : '',
         ...[RUNS_KEPT, OUTPUTS_KEPT, record.endedMs, Math.round(record.phases.runMs), record.kind],
-        ...ledgerArgs(record, points),
+        ...ledgerArgs(record, `${record.id} ended`, points),
       ],
     );
     return reply === 1;
@@ -236,8 +236,17 @@ function keysOf(id: string, { pool, collectors }: ResidentPlan): string[] {
   return [keys.resident(id), keys.residentsOf(pool), ...leases];
 }
 
-function ledgerArgs({ collector }: RunRecord, points: readonly ReleasedPoints[]): (string | number)[] {
-  return [collector, ...points.flatMap(({ endpoint, emitted, accepted }) => [endpoint, emitted, accepted])];
+/** `call`: the same when it is made again, for its answer was lost. */
+function ledgerArgs(
+  { collector }: RunRecord,
+  call: string,
+  points: readonly ReleasedPoints[],
+): (string | number)[] {
+  return [
+    collector,
+    call,
+    ...points.flatMap(({ endpoint, emitted, accepted }) => [endpoint, emitted, accepted]),
+  ];
 }
 
 function versionOf(text: string): string {

@@ -283,6 +283,28 @@ describe('dead letters', () => {
     expect((await load(waiting)).delivery.points).toEqual(['good v=1 1700000000000000000']);
   });
 
+  it('make room when there are too many: the oldest, counted as dropped', async () => {
+    const few = new Outbox(server.redis, { lettersKept: 2 });
+    await few.bury([letter('a', 1, 'bad', 10), letter('a', 2, 'bad', 20), letter('a', 4, 'bad', 30)]);
+    await few.close();
+    expect(await counts('a')).toEqual({ ...noPoints(), emitted: 7, dead: 6, dropped: 1 });
+  });
+
+  it('are told of once for a collector and a cause, with their points; later ones not for an hour', async () => {
+    await outbox.bury([letter('a', 1), letter('a', 2), letter('b', 4, 'late'), letter('pythond', 8)]);
+    const told = (await dead.takeUntold()).sort((one, other) => one.points - other.points);
+    expect(told).toEqual([
+      { collector: 'a', code: 'invalidLinePoint', points: 3 },
+      { collector: 'b', code: 'late', points: 4 },
+    ]);
+    await outbox.bury([letter('a', 5)]);
+    expect(await dead.takeUntold()).toEqual([]);
+    const mark = '{pythond}:letters-told:invalidLinePoint a';
+    expect(await server.redis.pttl(mark)).toBeGreaterThan(3_000_000);
+    await dead.untell({ collector: 'a', code: 'invalidLinePoint', points: 3 }); // that telling had failed
+    expect(await dead.takeUntold()).toEqual([{ collector: 'a', code: 'invalidLinePoint', points: 8 }]);
+  });
+
   it('are purged by somebody or dropped for their age, and counted as that', async () => {
     await outbox.bury([letter('a', 1, 'bad', 10), letter('a', 2, 'bad', 20), letter('a', 4, 'late', 30)]);
     expect(await dead.expire(15)).toEqual({ letters: 1, points: 1 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import socket
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -56,3 +57,8 @@ def reaches_kernel(name, *args):
         if error.errno in (1, 13, 38, 95, 97):  # EPERM, EACCES, ENOSYS, EOPNOTSUPP, EAFNOSUPPORT
             raise
         return '%s went as far as: %s' % (name, error)
+
+
+def opened(family, kind, protocol=0):
+    """Evidence of a socket that should not be had."""
+    return 'a socket: %d' % socket.socket(family, kind, protocol).fileno()

@@ -7,7 +7,7 @@ import socket
 import struct
 import subprocess
 
-from _calls import call, reaches_kernel
+from _calls import call, opened, reaches_kernel
 
 WHERE = ('run', 'import')
 POLICY = {'network': False}
@@ -76,7 +76,7 @@ def attack_multipath_tcp(ctx):
 
 
 def attack_sctp(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, 132).fileno()
+    return opened(socket.AF_INET, socket.SOCK_SEQPACKET, 132)
 
 
 def attack_listen(ctx):
@@ -119,7 +119,7 @@ def attack_udp6(ctx):
 
 
 def attack_udp_lite(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136).fileno()
+    return opened(socket.AF_INET, socket.SOCK_DGRAM, 136)
 
 
 def attack_name_lookup(ctx):
@@ -135,45 +135,45 @@ def attack_ping(ctx):
 
 
 def attack_raw_ip(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).fileno()
+    return opened(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
 
 
 def attack_raw_tcp(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW).fileno()
+    return opened(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
 
 def attack_raw_ip6(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58).fileno()
+    return opened(socket.AF_INET6, socket.SOCK_RAW, 58)
 
 
 def attack_packet(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0300).fileno()
+    return opened(socket.AF_PACKET, socket.SOCK_RAW, 0x0300)
 
 
 def attack_packet_datagram(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0x0300).fileno()
+    return opened(socket.AF_PACKET, socket.SOCK_DGRAM, 0x0300)
 
 
 def attack_netlink_uevent(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15).fileno()
+    return opened(socket.AF_NETLINK, socket.SOCK_RAW, 15)
 
 
 def attack_netlink_generic(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16).fileno()
+    return opened(socket.AF_NETLINK, socket.SOCK_RAW, 16)
 
 
 def attack_netlink_diagnostics(ctx):
     """Lists every socket of the machine, and with rights closes them."""
-    return 'a socket: %d' % socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4).fileno()
+    return opened(socket.AF_NETLINK, socket.SOCK_RAW, 4)
 
 
 def attack_vsock(ctx):
     """The machine's host is reached without any network."""
-    return 'a socket: %d' % socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).fileno()
+    return opened(socket.AF_VSOCK, socket.SOCK_STREAM)
 
 
 def attack_kernel_crypto(ctx):
-    return 'a socket: %d' % socket.socket(38, socket.SOCK_SEQPACKET).fileno()  # AF_ALG
+    return opened(38, socket.SOCK_SEQPACKET)  # AF_ALG
 
 
 def attack_other_families(ctx):

@@ -7,7 +7,7 @@ import struct
 import urllib.error
 import urllib.request
 
-from _calls import call
+from _calls import call, opened
 
 WHERE = ('run', 'import')
 
@@ -155,28 +155,28 @@ def attack_take_port_of_worker(ctx):
 
 
 def attack_raw_ip(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP).fileno()
+    return opened(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
 
 
 def attack_packet(ctx):
     """Sees every packet of the machine, DataKit's and Redis's among them."""
-    return 'a socket: %d' % socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0300).fileno()
+    return opened(socket.AF_PACKET, socket.SOCK_RAW, 0x0300)
 
 
 def attack_netlink_uevent(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15).fileno()
+    return opened(socket.AF_NETLINK, socket.SOCK_RAW, 15)
 
 
 def attack_netlink_audit(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9).fileno()
+    return opened(socket.AF_NETLINK, socket.SOCK_RAW, 9)
 
 
 def attack_netlink_netfilter(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12).fileno()
+    return opened(socket.AF_NETLINK, socket.SOCK_RAW, 12)
 
 
 def attack_netlink_diagnostics(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4).fileno()
+    return opened(socket.AF_NETLINK, socket.SOCK_RAW, 4)
 
 
 def attack_add_address(ctx):
@@ -191,11 +191,11 @@ def attack_add_address(ctx):
 
 
 def attack_vsock(ctx):
-    return 'a socket: %d' % socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).fileno()
+    return opened(socket.AF_VSOCK, socket.SOCK_STREAM)
 
 
 def attack_kernel_crypto(ctx):
-    return 'a socket: %d' % socket.socket(38, socket.SOCK_SEQPACKET).fileno()
+    return opened(38, socket.SOCK_SEQPACKET)
 
 
 def attack_tcp_repair(ctx):
