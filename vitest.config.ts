@@ -23,7 +23,6 @@ export default defineConfig({
       { resolve, ssr, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...slow } },
       { resolve, ssr, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...slow } },
       { resolve, ssr, test: { name: 'sandbox', include: ['test/sandbox/**/*.test.ts'], ...slow } },
-      { resolve, ssr, test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'], ...slow } },
     ],
   },
 });

@@ -347,7 +347,7 @@ class Scene {
     const death = { code: 'taught', message: '', answer: null, attempts: 0, deadMs: 0 };
     await this.outbox.bury([letterOf(delivery, delivery.points, origins, death)]);
     for await (const { id: letter } of this.letters.heads()) await this.letters.remove([letter], 'purged');
-    await this.fleet.redis.del(ledgerKeys.collectors, ledgerKeys.totals, ledgerKeys.collector('taught'));
+    await this.fleet.redis.del(ledgerKeys.collectors, ledgerKeys.collector('taught'));
   }
 
   async #counts(): Promise<LedgerCounts> {

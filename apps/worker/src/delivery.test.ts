@@ -115,4 +115,16 @@ describe('what a run reported', () => {
     expect(outbox.withdrawn).toHaveLength(1); // Redis may have taken it, and only its answer was lost
     expect(new Set(bodies.map((body) => body.slice(4)))).toHaveLength(1); // the same bytes each time
   });
+
+  it('tells whether it goes to several DataKits: with one, giving way would help nobody', async () => {
+    const [one, other] = [await datakit(200), await datakit(200)];
+    const { made } = delivery(new FakeOutbox());
+    const send = (endpoint: string) =>
+      made.deliver({ endpoint, category: 'metric', query: [] }, points(1), origin);
+    await send(one.url);
+    await send(one.url);
+    expect(made.hasSeveralDatakits).toBe(false);
+    await send(other.url);
+    expect(made.hasSeveralDatakits).toBe(true);
+  });
 });

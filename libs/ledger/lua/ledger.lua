@@ -2,7 +2,6 @@
 -- the move are one step.
 --
 -- <prefix>:<collector>  hash  "<state> <endpoint>" → points      <prefix>s  set of the collectors that have one
--- <prefix>-totals       hash  the same over all collectors
 --
 -- A share is {collector, points}; `by` is 1 or -1.
 
@@ -12,7 +11,6 @@ local function ledger_add(prefix, collector, endpoint, state, points)
   if redis.call('HINCRBY', prefix .. ':' .. collector, field, points) == points then
     redis.call('SADD', prefix .. 's', collector)
   end
-  redis.call('HINCRBY', prefix .. '-totals', field, points)
 end
 
 local function ledger_shares(prefix, shares, endpoint, state, by)

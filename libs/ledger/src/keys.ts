@@ -4,6 +4,5 @@ import { key } from '@pythond/queue';
 export const ledgerKeys = {
   prefix: key('ledger'),
   collectors: key('ledgers'),
-  totals: key('ledger-totals'),
   collector: (id: string) => key('ledger', id),
 } as const;

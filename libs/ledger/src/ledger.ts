@@ -22,11 +22,6 @@ export class Ledger {
   async of(collector: string): Promise<LedgerEntry[]> {
     return entriesOf(collector, await this.#redis.hgetall(ledgerKeys.collector(collector)));
   }
-
-  /** Over all collectors, one entry an endpoint; `collector` is ''. */
-  async totals(): Promise<LedgerEntry[]> {
-    return entriesOf('', await this.#redis.hgetall(ledgerKeys.totals));
-  }
 }
 
 function entriesOf(collector: string, hash: Readonly<Record<string, string>>): LedgerEntry[] {
