@@ -44,14 +44,23 @@ export interface Bisection<S> {
 
 /**
  * Finds the bad points of a batch by halving: yields slices to send, in order, and takes what became of each. With k
- * bad of n points that is at most 2k * ceil(log2 n) + 1 slices, and never more than 2n - 1. A point is never called
- * bad without having been sent alone.
+ * bad of n points that is at most 2k * ceil(log2 n) + 1 slices, never more than 2n - 1, and about n when nothing is good.
+ * A point is never called bad without having been sent alone.
  */
 export function* bisect<S>(count: number): Generator<Slice, Bisection<S>, SliceFate<S>> {
   const found: Found<S> = { accepted: 0, dead: [], left: [], stopped: null };
-  if (count > 0) yield* search({ start: 0, end: count }, false, found);
+  if (count > 0) yield* search({ start: 0, end: count }, 'unknown', found);
   return found;
 }
+
+/**
+ * What is known of a slice before it is sent. `bad`: its other half was accepted, so the bad point must be here.
+ * `presumed-bad`: every point of its other half was bad, so one of these will be, too. Either would be sent whole in vain.
+ */
+type Expectation = 'unknown' | 'bad' | 'presumed-bad';
+
+/** So many bad points in a row, and not one good among them, that what follows is presumed to be bad. */
+const PRESUME_FROM = 4;
 
 interface Found<S> {
   accepted: number;
@@ -63,13 +72,12 @@ interface Found<S> {
 /** Settles one slice. Gives whether anything in it was bad. */
 function* search<S>(
   slice: Slice,
-  knownBad: boolean,
+  expectation: Expectation,
   found: Found<S>,
 ): Generator<Slice, boolean, SliceFate<S>> {
   if (found.left.length > 0) return leave(slice, found);
   const single = slice.end - slice.start === 1;
-  // Its other half was accepted, so the bad point must be here: sending it whole would be wasted.
-  if (knownBad && !single) return yield* searchHalves(slice, true, found);
+  if (expectation !== 'unknown' && !single) return yield* searchHalves(slice, expectation, found);
   const fate = yield slice;
   switch (fate.kind) {
     case 'accepted':
@@ -82,21 +90,26 @@ function* search<S>(
       return bury(slice, fate.code, fate.answer, found);
     case 'bad':
       if (single) return bury(slice, fate.code, fate.answer, found);
-      return yield* searchHalves(slice, true, found);
+      return yield* searchHalves(slice, 'bad', found);
     case 'too-large':
       if (single) return bury(slice, 'too-large', fate.answer, found);
-      return yield* searchHalves(slice, false, found);
+      return yield* searchHalves(slice, 'unknown', found);
   }
 }
 
 function* searchHalves<S>(
   { start, end }: Slice,
-  bad: boolean,
+  expectation: Expectation,
   found: Found<S>,
 ): Generator<Slice, boolean, SliceFate<S>> {
   const middle = Math.ceil((start + end) / 2);
-  const leftBad = yield* search({ start, end: middle }, false, found);
-  const rightBad = yield* search({ start: middle, end }, bad && !leftBad, found);
+  const { accepted } = found;
+  const presumed = expectation === 'presumed-bad';
+  const leftBad = yield* search({ start, end: middle }, presumed ? expectation : 'unknown', found);
+  const noneGood = leftBad && found.accepted === accepted;
+  const goesOn = noneGood && (presumed || middle - start >= PRESUME_FROM);
+  const unlike = expectation === 'bad' && !leftBad ? 'bad' : 'unknown';
+  const rightBad = yield* search({ start: middle, end }, goesOn ? 'presumed-bad' : unlike, found);
   return leftBad || rightBad;
 }
 
