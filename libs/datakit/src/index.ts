@@ -45,7 +45,7 @@ export {
   type HealthChange,
 } from './health.ts';
 export { splitLines } from './line-splitter.ts';
-export { createPacer, type Pacer, type PacerOptions } from './pacer.ts';
+export { createPacer, DEFAULT_PER_SECOND, type Pacer, type PacerOptions } from './pacer.ts';
 export type { RateLease, RateSource } from './rate-source.ts';
 export {
   type DeadPoints,
@@ -58,4 +58,5 @@ export { type Share, selectShares } from './selection.ts';
 export type { Ntp, Ping, PingContent } from './server-calls.ts';
 export type { Hold } from './settler.ts';
 export { createSharedPacer, type SharedPacerOptions } from './shared-pacer.ts';
+export { type HealthLog, tellHealth } from './tell-health.ts';
 export { ACCEPTANCE_HEADER, type AnswerHeaders, judge, type Verdict } from './verdict.ts';
