@@ -339,7 +339,15 @@ class Scene {
   async #teachScripts(): Promise<void> {
     const destination = { endpoint: 'http://taught', category: 'metric', query: [] };
     const origins = [{ collector: 'taught', run: 'r', dueMs: 0, points: 1 }];
-    const delivery = { id: 'taught', destination, points: ['m v=1'], origins, sinceMs: 0, reason: '' };
+    const delivery = {
+      id: 'taught',
+      destination,
+      points: ['m v=1'],
+      origins,
+      sinceMs: 0,
+      tries: 0,
+      reason: '',
+    };
     await this.outbox.wait(delivery, 0);
     const loaded = await this.outbox.load('taught');
     if (!loaded) throw new Error('the delivery is not there');

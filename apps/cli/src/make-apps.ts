@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readSettings, type Settings } from '@pythond/config';
 import { Normalizer, type NormalizerEvent } from '@pythond/normalizer';
+import type { OutboxOptions } from '@pythond/outbox';
 import type { RedisTarget } from '@pythond/queue';
 import { Scheduler, type SchedulerEvent } from '@pythond/scheduler';
 import { createLogger, type Logger } from '@pythond/telemetry';
@@ -29,13 +30,13 @@ export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEv
 
 export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) => void): Worker {
   const { settings, context, redis } = options;
-  const { pools, concurrency, hosts, residents, datakitUrl, cacheDir, secretsDirs, sandbox, outboxBytes } =
-    settings;
+  const { pools, concurrency, hosts, residents, datakitUrl, cacheDir, secretsDirs, sandbox } = settings;
   return new Worker({
     // two workers of one machine have one name in the settings, but each is one of the fleet
     name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
     ...{ version, redis, pools, concurrency, cacheDir, secretsDirs, sandbox, corePath, env: context.env },
-    ...{ maxHosts: hosts, maxResidents: residents, datakit: datakitUrl, outboxBytes, late: settings.late },
+    ...{ maxHosts: hosts, maxResidents: residents, datakit: datakitUrl, late: settings.late },
+    outbox: outboxOptions(settings),
     log: logger('worker', options),
     ...(onEvent ? { onEvent } : {}),
   });
@@ -43,12 +44,17 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
 
 export function makeNormalizer(options: AppOptions, onEvent?: (event: NormalizerEvent) => void): Normalizer {
   const { settings, redis } = options;
-  const { datakitUrl, deadLetterAgeMs, late, outboxBytes } = settings;
+  const { datakitUrl, deadLetterAgeMs, late } = settings;
   return new Normalizer({
-    ...{ redis, outboxBytes, deadLetterAgeMs, late, log: logger('normalizer', options) },
+    ...{ redis, deadLetterAgeMs, late, log: logger('normalizer', options) },
     datakit: datakitUrl,
+    outbox: outboxOptions(settings),
     ...(onEvent ? { onEvent } : {}),
   });
+}
+
+function outboxOptions({ outboxBytes, deadLetterBytes }: Settings): OutboxOptions {
+  return { maxBytes: outboxBytes, letterBytes: deadLetterBytes };
 }
 
 function logger(app: string, { settings, logFile }: AppOptions): Logger {

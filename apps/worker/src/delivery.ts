@@ -12,6 +12,7 @@ import {
   type DeadPoints,
   type Destination,
   type RetryPoints,
+  tellHealth,
 } from '@pythond/datakit';
 import type { DeadLetter, Origin } from '@pythond/jobs';
 import { fullJitter, pause } from '@pythond/lifecycle';
@@ -29,6 +30,8 @@ export interface DeliveryOptions {
   readonly emit: (event: WorkerEvent) => void;
 }
 
+/** Requests for one batch: taking apart one that is full of bad points is the normalizer's work. */
+const BUDGET = 100;
 /** Before the normalizer tries what this worker could not deliver. */
 const FIRST_RETRY_MS = 1_000;
 const IN_USE_MS = 300_000;
@@ -56,8 +59,7 @@ export class Delivery implements Outlet {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    const onChange = (change: object) => options.log.warn(change, 'endpoint');
-    const health = createEndpointHealth({ onChange });
+    const health = createEndpointHealth({ onChange: tellHealth(options.log) });
     this.#client = createDataKitClient({ pacer: createPacer(), ...options.datakit, health });
     this.#batcher = createBatcher({ send: (batch, signal) => this.#send(batch, signal) });
   }
@@ -125,6 +127,7 @@ export class Delivery implements Outlet {
         points: unsent.flatMap((index) => lines[index]?.line ?? []),
         origins: [{ ...origin, points: unsent.length }],
         sinceMs: Date.now(),
+        tries: 0,
         reason: outcome.unsent[0]?.error.message ?? 'not sent',
       });
     }
@@ -145,6 +148,7 @@ export class Delivery implements Outlet {
       const settled = await settle(waiting, {
         client: this.#client,
         signal,
+        budget: BUDGET,
         attempts: attempt,
         now: Date.now,
       });
@@ -157,7 +161,8 @@ export class Delivery implements Outlet {
         if (mayWait) await this.#untilDone(() => this.#options.outbox.withdraw(waiting.id));
         return { dead, retry: null };
       }
-      const { delivery, retry } = settled.left;
+      const { retry } = settled.left;
+      const delivery = { ...settled.left.delivery, tries: attempt };
       positions = inBatch(retry.indexes, positions);
       if (await this.#put(delivery, attempt)) return { dead, retry: { ...retry, indexes: positions } };
       mayWait = true;
@@ -240,6 +245,7 @@ function toWaiting({ endpoint, category, query, form, lines, origins }: Batch<Ru
     points: lines,
     origins: origins.map(({ origin, points }) => ({ ...origin, points })),
     sinceMs: Date.now(),
+    tries: 0,
     reason: '',
   };
 }

@@ -5,7 +5,7 @@ import { type BundleCache, createBundleCache } from '@pythond/bundles';
 import { createDataKitClient, createSharedPacer, type DataKitClient } from '@pythond/datakit';
 import type { DiscoverJob, Discovery } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
-import { Outbox } from '@pythond/outbox';
+import { Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
 import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
 import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases, Rates, Residents } from '@pythond/registry';
@@ -40,8 +40,8 @@ export interface WorkerOptions {
   readonly maxResidents: number;
   /** The DataKit of inputs that name none; null: what the scheduler published, else DataKit's default address. */
   readonly datakit: string | null;
-  /** What may wait in Redis for a DataKit that is away. */
-  readonly outboxBytes: number;
+  /** What Redis keeps of what was not accepted. */
+  readonly outbox: OutboxOptions;
   /** What becomes of metrics that are late. */
   readonly late: LatePolicy;
   /** `strict`: start only where runs can be confined. */
@@ -107,7 +107,7 @@ export class Worker implements Component {
     this.#fleet = new Fleet(this.#redis);
     this.#keeper = new LeaseKeeper(new Leases(this.#redis), report);
     this.#discovered = new JobQueue<Discovery>(queueNames.discovered, this.#redis);
-    this.#outbox = new Outbox(this.#redis, { maxBytes: options.outboxBytes });
+    this.#outbox = new Outbox(this.#redis, options.outbox);
     this.#delivery = new Delivery({
       outbox: this.#outbox,
       datakit: {

@@ -29,6 +29,7 @@ describe('the settings', () => {
         redisPasswordFile: null,
         datakitUrl: null,
         deadLetterAgeMs: 2_592_000_000,
+        deadLetterBytes: 256 * 1024 ** 2,
         hosts: 32,
         residents: 32,
         logLevel: 'info',

@@ -34,6 +34,7 @@ export interface Settings
   /** null: what fits the file system. */
   readonly pollIntervalMs: number | null;
   readonly outboxBytes: number;
+  readonly deadLetterBytes: number;
   readonly deadLetterAgeMs: number;
   /** Over the defaults of `@pythond/bundles`. */
   readonly bundleLimits: {
@@ -45,7 +46,7 @@ export interface Settings
   readonly gitRepos: unknown | null;
 }
 
-type Limits = 'outboxSize' | 'bundleSize' | 'bundleFileSize' | 'bundleFiles';
+type Limits = 'outboxSize' | 'deadLetterSize' | 'bundleSize' | 'bundleFileSize' | 'bundleFiles';
 
 export interface ReadSettingsOptions {
   /** The folder that holds `pythond.toml`; relative paths in settings start here, wherever they were set. */
@@ -127,9 +128,8 @@ function placeOf({ file, line, key }: SourcedValue) {
 }
 
 function toSettings(home: string, values: Values, gitRepos: unknown | null): Settings {
-  const { outboxSize, bundleSize, bundleFileSize, bundleFiles, discoverTimeout, deadLetterAge, ...others } =
-    values;
-  const { pollInterval, ...rest } = others;
+  const { bundleSize, bundleFileSize, bundleFiles, discoverTimeout, pollInterval, ...others } = values;
+  const { outboxSize, deadLetterSize, deadLetterAge, ...rest } = others;
   const at = (path: string) => resolve(home, path);
   const dataDir = at(values.dataDir ?? '.pythond');
   return {
@@ -142,6 +142,7 @@ function toSettings(home: string, values: Values, gitRepos: unknown | null): Set
     discoverTimeoutMs: discoverTimeout,
     pollIntervalMs: pollInterval,
     outboxBytes: outboxSize,
+    deadLetterBytes: deadLetterSize,
     deadLetterAgeMs: deadLetterAge,
     bundleLimits: { maxBytes: bundleSize, maxFileBytes: bundleFileSize, maxFiles: bundleFiles },
     gitRepos,

@@ -136,6 +136,12 @@ export const settingKeys = {
     about: 'What becomes of metrics older than 110 minutes, whose time DataKit would overwrite with now.',
   }),
   outboxSize: size(MIB, 1024 * MIB, '1GiB', 'What may wait in Redis for a DataKit that is away.'),
+  deadLetterSize: size(
+    MIB,
+    256 * MIB,
+    '256MiB',
+    'What dead letters may hold in Redis; the oldest make room.',
+  ),
   deadLetterAge: setting({
     read: durationReader({ minMs: 60_000, maxMs: 3_650 * 86_400_000, example: '"30d"' }),
     ...{ fallback: 30 * 86_400_000, type: 'seconds or duration', default: '`"30d"`' },

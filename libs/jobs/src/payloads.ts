@@ -74,6 +74,8 @@ export const deliveryMetaSchema = z.object({
   origins: z.array(originSchema),
   /** When it was first refused, milliseconds. */
   sinceMs: z.number(),
+  /** How often it was sent before it waited; earlier versions do not say. */
+  tries: z.number().int().nonnegative().optional(),
   /** What the last try met. */
   reason: z.string(),
   history: z.array(deathSchema),

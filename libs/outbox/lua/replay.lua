@@ -8,8 +8,7 @@ local letter = KEYS[6] .. ':' .. ARGV[1]
 if redis.call('HGET', letter, 'digest') ~= ARGV[2] then return 0 end
 local shares = shares_of(letter)
 local from, state = redis.call('HGET', letter, 'endpoint'), redis.call('HGET', letter, 'state')
-redis.call('DEL', letter)
-redis.call('ZREM', KEYS[5], ARGV[1])
+remove_letter(KEYS[5], letter, ARGV[1])
 ledger_shares(KEYS[1], shares, from, state, -1)
 if from ~= ARGV[9] then
   ledger_shares(KEYS[1], shares, from, 'emitted', -1)

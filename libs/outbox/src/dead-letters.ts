@@ -14,6 +14,8 @@ import { unpackLetter } from './stored-letter.ts';
 
 /** How many letters are kept; the oldest make room for newer ones. */
 export const LETTERS_KEPT = 100_000;
+/** And how many bytes of them, as stored. */
+export const LETTER_BYTES_KEPT = 256 * 1024 ** 2;
 /** Read, or removed, in one round trip. */
 const PAGE = 500;
 

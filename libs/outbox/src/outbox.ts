@@ -2,7 +2,7 @@ import type { DeadLetter, Origin } from '@pythond/jobs';
 import { ledgerKeys } from '@pythond/ledger';
 import type { Redis, ScriptArg } from '@pythond/queue';
 import { type Content, type Found, find, sharesOf } from './content.ts';
-import { LETTERS_KEPT } from './dead-letters.ts';
+import { LETTER_BYTES_KEPT, LETTERS_KEPT } from './dead-letters.ts';
 import { DeliverQueue } from './deliver-queue.ts';
 import { dropOrder } from './drop-order.ts';
 import { outboxKeys } from './keys.ts';
@@ -27,6 +27,8 @@ export interface OutboxOptions {
   readonly maxBytes?: number;
   /** How many dead letters are kept; the oldest make room for newer ones. Default {@link LETTERS_KEPT}. */
   readonly lettersKept?: number;
+  /** And how many bytes of them, as stored. Default {@link LETTER_BYTES_KEPT}. */
+  readonly letterBytes?: number;
 }
 
 /** A delivery as it was found, to be settled as it was found. */
@@ -50,15 +52,21 @@ export class Outbox {
   readonly #redis: Redis;
   readonly #maxBytes: number;
   readonly #lettersKept: number;
+  readonly #letterBytes: number;
   readonly #queue: DeliverQueue;
 
   constructor(
     redis: Redis,
-    { maxBytes = DEFAULT_MAX_BYTES, lettersKept = LETTERS_KEPT }: OutboxOptions = {},
+    {
+      maxBytes = DEFAULT_MAX_BYTES,
+      lettersKept = LETTERS_KEPT,
+      letterBytes = LETTER_BYTES_KEPT,
+    }: OutboxOptions = {},
   ) {
     this.#redis = redis;
     this.#maxBytes = maxBytes;
     this.#lettersKept = lettersKept;
+    this.#letterBytes = letterBytes;
     this.#queue = new DeliverQueue(redis);
   }
 
@@ -78,7 +86,7 @@ export class Outbox {
     return dropped.length;
   }
 
-  /** Takes a delivery back whose `wait` had no answer, when its points went another way. */
+  /** Takes a delivery back whose `wait` had no answer, when its points went another way: also when it has been sent since. */
   async withdraw(id: string): Promise<void> {
     await withdrawScript.run(
       this.#redis,
@@ -119,7 +127,7 @@ export class Outbox {
    */
   async bury(letters: readonly DeadLetter[], firstPlace = 0): Promise<void> {
     if (letters.length === 0) return;
-    const args: ScriptArg[] = [this.#lettersKept];
+    const args: ScriptArg[] = [this.#lettersKept, this.#letterBytes];
     for (const [index, letter] of letters.entries()) {
       const id = letterId(letter, firstPlace + index);
       args.push(...(await letterArgs(letter, id)), letter.endpoint ?? '');
@@ -158,8 +166,8 @@ export class Outbox {
     left: Content | null,
   ): Promise<boolean> {
     const { digest: newDigest, meta, body, shares } = left ?? { digest: '', meta: '', body: '', shares: '' };
-    const args: ScriptArg[] = [delivery.id, digest, JSON.stringify(sharesOf(accepted)), this.#lettersKept];
-    args.push(newDigest, meta, body, shares);
+    const args: ScriptArg[] = [delivery.id, digest, JSON.stringify(sharesOf(accepted))];
+    args.push(this.#lettersKept, this.#letterBytes, newDigest, meta, body, shares);
     for (const [index, letter] of letters.entries()) {
       args.push(...(await letterArgs(letter, settledLetterId(delivery, digest, index))));
     }

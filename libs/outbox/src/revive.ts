@@ -45,6 +45,7 @@ export function deliveryOf(
     points: sendable.points,
     origins: letter.origins,
     sinceMs: nowMs,
+    tries: 0,
     reason: 'replayed',
     history: [...letter.history, deathOf(letter, nowMs)],
     letter: letterId,

@@ -25,14 +25,17 @@ export interface Settled {
 export interface SettleOptions {
   readonly client: DataKitClient;
   readonly signal: AbortSignal;
+  /** Requests that may be made at most; what is unsettled then is left. */
+  readonly budget: number;
+  /** How often the points were sent, this time included. */
   readonly attempts: number;
   readonly now: () => number;
 }
 
 /** Takes a delivery as far as it gets now: what is refused for good becomes letters, the rest is accepted or left. */
 export async function settle(waiting: WaitingDelivery, options: SettleOptions): Promise<Settled> {
-  const { client, signal } = options;
-  const resolution = await resolveDelivery(client, toDelivery(waiting), { signal });
+  const { client, signal, budget } = options;
+  const resolution = await resolveDelivery(client, toDelivery(waiting), { signal, budget });
   const letters = resolution.dead.flatMap((dead) => lettersOf(waiting, dead, options));
   const { accepted, dead, retry } = resolution;
   const left = retry ? { delivery: leftOf(waiting, retry), retry } : null;

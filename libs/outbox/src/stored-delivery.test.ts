@@ -15,6 +15,7 @@ const waiting = (points: readonly string[]): WaitingDelivery => ({
   points,
   origins: [{ collector: 'c', run: 'r', dueMs: 1, points: points.length }],
   sinceMs: 5,
+  tries: 2,
   reason: 'refused',
   history: [{ code: 'late', message: 'too late', attempts: 1, deadMs: 2, replayedMs: 3 }],
 });

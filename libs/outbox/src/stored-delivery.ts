@@ -19,6 +19,8 @@ export interface WaitingDelivery {
   readonly points: readonly string[];
   readonly origins: readonly Origin[];
   readonly sinceMs: number;
+  /** How often it was sent before it waited. */
+  readonly tries: number;
   readonly reason: string;
   /** The letter that it was when it was replayed: what is refused of it again is that letter. */
   readonly letter?: string;
@@ -30,7 +32,7 @@ const texts = z.array(z.string());
 
 /** `body` is a JSON array of the points' texts, so that they can be told apart again whatever is in them. */
 export async function packDelivery(delivery: WaitingDelivery): Promise<Content> {
-  const { destination, points, origins, sinceMs, reason, history = [] } = delivery;
+  const { destination, points, origins, sinceMs, tries, reason, history = [] } = delivery;
   const meta: DeliveryMeta = {
     v: 1,
     endpoint: destination.endpoint,
@@ -40,6 +42,7 @@ export async function packDelivery(delivery: WaitingDelivery): Promise<Content> 
     points: points.length,
     origins: [...origins],
     sinceMs,
+    tries,
     reason,
     history: [...history],
     ...(delivery.letter === undefined ? {} : { letter: delivery.letter }),
@@ -53,13 +56,24 @@ export async function unpackDelivery(id: string, found: Found): Promise<WaitingD
   const parsed = deliveryMetaSchema.safeParse(meta);
   const points = texts.safeParse(JSON.parse(body));
   if (!parsed.success || !points.success) throw new CorruptDeliveryError(id, 'a part of it is missing');
-  const { endpoint, category, query, form, origins, sinceMs, reason, history, letter } = parsed.data;
+  const {
+    endpoint,
+    category,
+    query,
+    form,
+    origins,
+    sinceMs,
+    tries = 1,
+    reason,
+    history,
+    letter,
+  } = parsed.data;
   if (points.data.length !== parsed.data.points) {
     throw new CorruptDeliveryError(id, `it holds ${points.data.length} points, not ${parsed.data.points}`);
   }
   const destination: Destination = { endpoint, category, query, form };
   const replayed = letter === undefined ? {} : { letter };
-  return { id, destination, points: points.data, origins, sinceMs, reason, history, ...replayed };
+  return { id, destination, points: points.data, origins, sinceMs, tries, reason, history, ...replayed };
 }
 
 /** A damaged delivery as far as it can be made out; its points are not among that. */
@@ -75,6 +89,7 @@ export function salvage(id: string, found: Found): WaitingDelivery {
     points: [],
     origins,
     sinceMs: typeof fields['sinceMs'] === 'number' ? fields['sinceMs'] : 0,
+    tries: typeof fields['tries'] === 'number' ? fields['tries'] : 1,
     reason: '',
     history: history.success ? history.data : [],
   };

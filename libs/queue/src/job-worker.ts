@@ -1,5 +1,5 @@
 import { pause } from '@pythond/lifecycle';
-import { type Job, RateLimitError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { DelayedError, type Job, RateLimitError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { PREFIX } from './names.ts';
 
@@ -16,6 +16,8 @@ export interface JobContext {
   readonly id: string;
   /** 1 for the first start of this job; more when a worker died with it or it was tried again. */
   readonly attempt: number;
+  /** Earlier starts that ended with `again`: those that ended with `later` were none, those of a killed worker are not known. */
+  readonly triesBefore: number;
   readonly takenMs: number;
   readonly addedMs: number;
   /** Aborts when the job's lock is lost (reason `lock-lost`) or the worker stops (reason `stopping`). */
@@ -26,8 +28,8 @@ export interface JobContext {
 
 /**
  * How a processor ends: `done`; `again`, after the worker's back-off, or `afterMs` where that is longer or `exactly` what
- * is to be waited; `give-up`, the
- * job is kept among the failed; `back`, as if it had never been taken (used when stopping).
+ * is to be waited; `later`, as if it had never been taken, but after a while; `give-up`, the job is kept among the failed;
+ * `back`, as if it had never been taken (used when stopping).
  */
 export type JobEnd =
   | { readonly kind: 'done'; readonly value?: string }
@@ -37,6 +39,7 @@ export type JobEnd =
       readonly afterMs?: number;
       readonly exactly?: boolean;
     }
+  | { readonly kind: 'later'; readonly afterMs: number }
   | { readonly kind: 'give-up'; readonly reason: string }
   | { readonly kind: 'slow-down'; readonly forMs: number }
   | { readonly kind: 'back' };
@@ -172,6 +175,7 @@ export class JobWorker {
     const end = await this.#options.process(job.data, {
       id: job.id ?? '',
       attempt: job.attemptsStarted,
+      triesBefore: job.attemptsMade,
       takenMs: job.processedOn ?? Date.now(),
       addedMs: job.timestamp,
       signal: signal ?? new AbortController().signal,
@@ -182,6 +186,9 @@ export class JobWorker {
         return end.value ?? '';
       case 'again':
         throw new AgainSignal(end);
+      case 'later':
+        await job.moveToDelayed(Date.now() + end.afterMs, token);
+        throw new DelayedError();
       case 'give-up':
         throw new UnrecoverableError(end.reason);
       case 'slow-down':

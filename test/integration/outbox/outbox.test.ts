@@ -1,6 +1,6 @@
 import type { DeadLetter, Origin } from '@pythond/jobs';
 import { Ledger, type LedgerCounts, noPoints, sumOf, unaccounted } from '@pythond/ledger';
-import { DeadLetters, letterOf, Outbox, type WaitingDelivery } from '@pythond/outbox';
+import { DeadLetters, type Loaded, letterOf, Outbox, type WaitingDelivery } from '@pythond/outbox';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestRedis, type TestRedis } from '../../support/redis.ts';
@@ -46,7 +46,16 @@ function delivery(
   const origins = Object.entries(shares).map(([collector, points]) => origin(collector, points));
   const points = lines(origins.reduce((sum, { points: share }) => sum + share, 0));
   const destination = { endpoint, category, query: [], form: 'line-protocol' as const };
-  return { id: `d${unique()}`, destination, points, origins, sinceMs, reason: 'refused', history: [] };
+  return {
+    id: `d${unique()}`,
+    destination,
+    points,
+    origins,
+    sinceMs,
+    tries: 1,
+    reason: 'refused',
+    history: [],
+  };
 }
 
 /** A letter of points of one collector. */
@@ -112,6 +121,41 @@ describe('a delivery in the outbox', () => {
     expect(await outbox.settle(loaded, { accepted, letters: [], left: null })).toBe(false);
     expect((await load(one.id)).delivery).toEqual(left);
     expect(await counts('a')).toEqual({ ...noPoints(), emitted: 4, accepted: 3, queued: 1 });
+  });
+
+  it('that was sent by a normalizer, and by the worker that had no answer when it put it, is counted once', async () => {
+    const one = delivery({ a: 3, b: 2 });
+    await outbox.wait(one, 0);
+    const loaded = await load(one.id);
+    const [first, second] = one.origins;
+    if (!first || !second) throw new Error('two have points in it');
+    const left = { ...one, points: one.points.slice(3), origins: [second] };
+    await outbox.settle(loaded, { accepted: [first], letters: [], left });
+    await outbox.wait(one, 0); // for it had no answer
+    expect(await counts('a')).toEqual({ ...noPoints(), emitted: 3, queued: 3 });
+    expect(await counts('b')).toEqual({ ...noPoints(), emitted: 2, queued: 2 });
+    await outbox.settle(await load(one.id), { accepted: one.origins, letters: [], left: null });
+    await outbox.withdraw(one.id); // the worker’s own try was accepted, and counts
+    expect(await counts('a')).toEqual(noPoints());
+    expect(await counts('b')).toEqual(noPoints());
+  });
+
+  it('that had to make room while it was tried is counted as what became of it', async () => {
+    const full = new Outbox(server.redis, { maxBytes: 900 });
+    const one = delivery({ a: 3 });
+    await full.wait(one, 0);
+    const loaded = await load(one.id);
+    await full.wait(delivery({ b: 20 }, 'metric', 2), 0);
+    await full.close();
+    expect(await counts('a')).toEqual({ ...noPoints(), emitted: 3, dropped: 3 });
+    const [first] = one.origins;
+    if (!first) throw new Error('somebody has points in it');
+    const rest = { ...one, points: one.points.slice(2), origins: [{ ...first, points: 1 }] };
+    const settlement = { accepted: [{ ...first, points: 2 }], letters: [], left: rest };
+    expect(await outbox.settle(loaded, settlement)).toBe(true);
+    expect(await counts('a')).toEqual({ ...noPoints(), emitted: 3, accepted: 2, dropped: 1 });
+    expect(await outbox.settle(loaded, settlement)).toBe(false);
+    expect(await outbox.load(one.id)).toBeNull();
   });
 
   it('gets its job back when that is lost', async () => {
@@ -290,6 +334,21 @@ describe('dead letters', () => {
     expect(await counts('a')).toEqual({ ...noPoints(), emitted: 7, dead: 6, dropped: 1 });
   });
 
+  it('make room when they hold too much: the oldest, counted as dropped', async () => {
+    const small = new Outbox(server.redis, { letterBytes: 3_000 });
+    for (let died = 1; died <= 12; died += 1) await small.bury([letter('a', 1, 'bad', died)]);
+    await small.close();
+    const kept = await letterIds();
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.length).toBeLessThan(12);
+    expect(await counts('a')).toEqual({
+      ...noPoints(),
+      ...{ emitted: 12, dead: kept.length, dropped: 12 - kept.length },
+    });
+    await dead.remove(await dead.ids(), 'purged');
+    expect(await server.redis.get('{pythond}:letters-bytes')).toBe('0');
+  });
+
   it('are told of once for a collector and a cause, with their points; later ones not for an hour', async () => {
     await outbox.bury([letter('a', 1), letter('a', 2), letter('b', 4, 'late'), letter('pythond', 8)]);
     const told = (await dead.takeUntold()).sort((one, other) => one.points - other.points);
@@ -316,7 +375,16 @@ describe('dead letters', () => {
 
 /** One step of a fleet's life, by numbers that choose among what there is. */
 type Step = readonly [
-  what: 'wait' | 'settle' | 'bury' | 'replay' | 'purge' | 'withdraw',
+  what:
+    | 'wait'
+    | 'wait-again'
+    | 'settle'
+    | 'load'
+    | 'settle-loaded'
+    | 'bury'
+    | 'replay'
+    | 'purge'
+    | 'withdraw',
   one: number,
   other: number,
 ];
@@ -326,13 +394,17 @@ describe('the ledger', () => {
     timeout: 300_000,
   }, async () => {
     const step = fc.tuple(
-      fc.constantFrom('wait', 'settle', 'bury', 'replay', 'purge', 'withdraw'),
+      fc.constantFrom(
+        ...['wait', 'wait-again', 'settle', 'load', 'settle-loaded', 'bury', 'replay', 'purge', 'withdraw'],
+      ),
       fc.nat({ max: 20 }),
       fc.nat({ max: 20 }),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
         await server.redis.flushall();
+        put.length = 0;
+        held.length = 0;
         const tight = new Outbox(server.redis, { maxBytes: 4_000 });
         for (const one of steps) await take(tight, one as Step);
         await tight.close();
@@ -344,9 +416,13 @@ describe('the ledger', () => {
         for await (const { points } of dead.heads()) letters += points;
         expect(letters).toBe(sum.dead + sum.late);
       }),
-      { numRuns: 150 },
+      { numRuns: 300 },
     );
   });
+
+  /** What workers have put there, and hold on to; and what normalizers have in hand, as they found it. */
+  const put: WaitingDelivery[] = [];
+  const held: Loaded[] = [];
 
   async function take(tight: Outbox, [what, one, other]: Step): Promise<void> {
     const ids = await server.redis.zrange('{pythond}:deliveries', '0', '-1');
@@ -354,15 +430,31 @@ describe('the ledger', () => {
     const letters = await letterIds();
     const dying = letters[one % Math.max(1, letters.length)];
     switch (what) {
-      case 'wait':
-        await tight.wait(delivery({ a: 1 + one, b: 1 + other }, one % 2 ? 'metric' : 'logging', other), 0);
+      case 'wait': {
+        const fresh = delivery({ a: 1 + one, b: 1 + other }, one % 2 ? 'metric' : 'logging', other);
+        put.push(fresh);
+        await tight.wait(fresh, 0);
         return;
+      }
+      case 'wait-again': {
+        const known = put[one % Math.max(1, put.length)];
+        if (known) await tight.wait(known, 0);
+        return;
+      }
+      case 'load':
+        if (id !== undefined) held.push(await load(id));
+        return;
+      case 'settle-loaded': {
+        const loaded = held[one % Math.max(1, held.length)];
+        if (loaded) await settleSome(tight, loaded, one, other);
+        return;
+      }
       case 'bury':
         return tight.bury([letter('a', 1 + one, other % 2 ? 'late' : 'bad'), letter('b', 1 + other)]);
       case 'withdraw':
-        return id === undefined ? undefined : tight.withdraw(id);
+        return tight.withdraw(put[one % Math.max(1, put.length)]?.id ?? 'none');
       case 'settle':
-        return id === undefined ? undefined : settleSome(tight, id, one, other);
+        return id === undefined ? undefined : settleSome(tight, await load(id), one, other);
       case 'replay':
         if (dying !== undefined) await dead.replay(dying, { nowMs: one });
         return;
@@ -372,8 +464,7 @@ describe('the ledger', () => {
   }
 
   /** Some of a delivery's first collector's points are accepted, one dies, the rest is left. */
-  async function settleSome(tight: Outbox, id: string, one: number, other: number): Promise<void> {
-    const loaded = await load(id);
+  async function settleSome(tight: Outbox, loaded: Loaded, one: number, other: number): Promise<void> {
     const { origins, points } = loaded.delivery;
     const [first] = origins;
     if (!first) throw new Error('a delivery is somebody’s');
