@@ -4,21 +4,25 @@ import {
   createEndpointHealth,
   createSharedPacer,
   type DataKitClient,
+  type EndpointHealth,
+  DEFAULT_PER_SECOND as PER_SECOND,
+  tellHealth,
 } from '@pythond/datakit';
 import { type Component, fullJitter, Recurring, runAll } from '@pythond/lifecycle';
-import { DeadLetters, Outbox } from '@pythond/outbox';
+import { DeadLetters, Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
 import { connect, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
 import { Fleet, Rates } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import type { NormalizerEvent } from './events.ts';
-import { retry } from './retry.ts';
+import { type RetryDeps, retry } from './retry.ts';
 import { eventOf } from './tell.ts';
+import { Turns } from './turns.ts';
 
 export interface NormalizerOptions {
   readonly redis: RedisTarget;
-  /** What may wait in Redis for a DataKit that is away. */
-  readonly outboxBytes: number;
+  /** What Redis keeps of what was not accepted. */
+  readonly outbox: OutboxOptions;
   /** What becomes of metrics that become late while they wait. */
   readonly late: LatePolicy;
   /** Where the fleet's own events go; null: to what the scheduler published. */
@@ -29,8 +33,9 @@ export interface NormalizerOptions {
   readonly onEvent?: (event: NormalizerEvent) => void;
 }
 
-/** Deliveries in hand at once, over all endpoints. */
-const CONCURRENCY = 16;
+/** Deliveries in hand at once, over all DataKits, and to one of them: several may hang, and the rest goes on. */
+const CONCURRENCY = 64;
+const IN_HAND_EACH = 8;
 const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 60_000;
 /** Starts a second over the whole fleet. The rate to a DataKit is the pacer's affair; this bounds what Redis is asked. */
@@ -52,6 +57,7 @@ export class Normalizer implements Component {
   readonly #tidying: Recurring;
   readonly #telling: Recurring;
   readonly #client: DataKitClient;
+  readonly #health: EndpointHealth;
   #worker: JobWorker | undefined;
 
   constructor(options: NormalizerOptions) {
@@ -60,7 +66,7 @@ export class Normalizer implements Component {
     const onError = (error: Error) => log.warn({ err: error }, 'redis connection');
     this.#redis = connect(options.redis, 'failing', onError);
     this.#blocking = connect(options.redis, 'waiting', onError);
-    this.#outbox = new Outbox(this.#redis, { maxBytes: options.outboxBytes });
+    this.#outbox = new Outbox(this.#redis, options.outbox);
     this.#letters = new DeadLetters(this.#redis);
     this.#tidying = new Recurring(
       () => this.#tidy(),
@@ -72,20 +78,22 @@ export class Normalizer implements Component {
       TELL_MS,
       (error) => log.warn({ err: error }, 'telling of dead letters: will be tried again'),
     );
-    const onChange = (change: object) => log.warn(change, 'endpoint');
+    this.#health = createEndpointHealth({ onChange: tellHealth(log) });
     this.#client = createDataKitClient({
       // the workers of this machine send from the same address
       pacer: createSharedPacer({ source: new Rates(this.#redis, { source: hostname() }) }),
-      health: createEndpointHealth({ onChange }),
+      health: this.#health,
     });
   }
 
   async start(): Promise<void> {
-    const deps = {
+    const deps: RetryDeps = {
+      turns: new Turns({ most: IN_HAND_EACH, perSecond: PER_SECOND, now: () => performance.now() }),
+      held: (endpoint) => this.#held(endpoint),
       client: this.#client,
       outbox: this.#outbox,
       late: this.#options.late,
-      emit: (event: NormalizerEvent) => this.#emit(event),
+      emit: (event) => this.#emit(event),
       now: Date.now,
     };
     this.#worker = new JobWorker({
@@ -139,6 +147,12 @@ export class Normalizer implements Component {
         await this.#letters.untell(tidings);
       }
     }
+  }
+
+  #held(endpoint: string) {
+    const admission = this.#health.peek(endpoint);
+    if (admission.kind === 'go') return null;
+    return { reason: admission.cause.message, afterMs: admission.afterMs };
   }
 
   #emit(event: NormalizerEvent): void {

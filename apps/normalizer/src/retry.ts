@@ -1,5 +1,5 @@
 import { type DataKitClient, selectShares } from '@pythond/datakit';
-import { type DeadLetter, deliverJobSchema, type Origin } from '@pythond/jobs';
+import { type DeadLetter, type DeliverJob, deliverJobSchema, type Origin } from '@pythond/jobs';
 import {
   CorruptDeliveryError,
   GIVE_UP_AFTER_MS,
@@ -7,12 +7,17 @@ import {
   letterOf,
   type Outbox,
   settle,
+  type WaitingDelivery,
 } from '@pythond/outbox';
 import { type LatePolicy, lateIndexes } from '@pythond/points';
 import type { JobContext, JobEnd } from '@pythond/queue';
 import type { NormalizerEvent } from './events.ts';
+import type { Turns } from './turns.ts';
 
 export interface RetryDeps {
+  readonly turns: Turns;
+  /** Why nothing may go to a DataKit now, and for how long; null: it may. */
+  readonly held: (endpoint: string) => { readonly reason: string; readonly afterMs: number } | null;
   readonly client: DataKitClient;
   readonly outbox: Pick<Outbox, 'load' | 'settle' | 'buryDamaged'>;
   /** What becomes of metrics that are late by now. */
@@ -21,6 +26,11 @@ export interface RetryDeps {
   readonly now: () => number;
 }
 
+/** So long a delivery to a DataKit that is held stays unread; later its points may be late, or its time may be over. */
+const UNREAD_MS = 3600_000;
+/** Requests that one try may make: a batch full of bad points must not keep its DataKit's other deliveries waiting. */
+const BUDGET = 200;
+
 /**
  * One try of a delivery that waits. What is accepted or refused for good leaves it in one step with its count; a
  * normalizer that dies before that step sends the same points again, the same to the last digit.
@@ -28,12 +38,29 @@ export interface RetryDeps {
 export async function retry(data: unknown, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
   const job = deliverJobSchema.safeParse(data);
   if (!job.success) return { kind: 'give-up', reason: `this job names no delivery: ${job.error.message}` };
+  const turn = deps.turns.take(job.data.endpoint);
+  if ('waitMs' in turn) return { kind: 'later', afterMs: turn.waitMs };
+  try {
+    return await inTurn(job.data, context, deps);
+  } finally {
+    turn.end();
+  }
+}
+
+async function inTurn(job: DeliverJob, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
+  const { delivery: id, endpoint, category, points } = job;
+  const held = deps.held(endpoint);
+  if (held && deps.now() - context.addedMs < UNREAD_MS) {
+    const attempt = context.triesBefore + 1;
+    deps.emit({ kind: 'still-waiting', endpoint, category, points, attempt, reason: held.reason });
+    return { kind: 'again', ...held };
+  }
   let loaded: Loaded | null;
   try {
-    loaded = await deps.outbox.load(job.data.delivery);
+    loaded = await deps.outbox.load(id);
   } catch (error) {
     if (!(error instanceof CorruptDeliveryError)) throw error;
-    return buryDamaged(job.data.delivery, error, context, deps);
+    return buryDamaged(id, error, context, deps);
   }
   if (!loaded) return { kind: 'done' }; // settled before, or dropped
   if (deps.now() - loaded.delivery.sinceMs > GIVE_UP_AFTER_MS) return buryExpired(loaded, context, deps);
@@ -51,7 +78,13 @@ async function withoutLate(loaded: Loaded, context: JobContext, deps: RetryDeps)
   const timely = points.flatMap((_, index) => (isLate.has(index) ? [] : index));
   const pick = (indexes: readonly number[]) => indexes.flatMap((index) => points[index] ?? []);
   const message = `more than 110 minutes old by now: DataKit would overwrite its time (late = "send" sends it all the same); at last: ${delivery.reason}`;
-  const death = { code: 'late', message, answer: null, attempts: context.attempt - 1, deadMs: deps.now() };
+  const death = {
+    code: 'late',
+    message,
+    answer: null,
+    attempts: triesOf(delivery, context),
+    deadMs: deps.now(),
+  };
   const letters = [letterOf(delivery, pick(late), selectShares(origins, late), death)];
   const left = { ...delivery, points: pick(timely), origins: selectShares(origins, timely) };
   const settlement = { accepted: [], letters, left: timely.length > 0 ? left : null };
@@ -61,9 +94,11 @@ async function withoutLate(loaded: Loaded, context: JobContext, deps: RetryDeps)
 
 async function tryAgain(loaded: Loaded, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
   const { client, outbox, emit, now } = deps;
-  const { signal, attempt } = context;
+  const { signal } = context;
+  const attempt = context.triesBefore + 1;
   const waiting = loaded.delivery;
-  const settled = await settle(waiting, { client, signal, attempts: attempt + 1, now });
+  const attempts = triesOf(waiting, context) + 1;
+  const settled = await settle(waiting, { client, signal, budget: BUDGET, attempts, now });
   const { accepted, acceptedOrigins, letters } = settled;
   const left = settled.left?.delivery ?? null;
   if (accepted > 0 || letters.length > 0) {
@@ -76,6 +111,7 @@ async function tryAgain(loaded: Loaded, context: JobContext, deps: RetryDeps): P
   if (accepted > 0) emit({ kind: 'delivered', endpoint, category, points: accepted, collectors, attempt });
   if (!settled.left) return { kind: 'done' };
   if (signal.aborted) return { kind: 'back' };
+  if (settled.left.retry.cause.code === 'budget') return { kind: 'later', afterMs: 0 };
   const { points, reason } = settled.left.delivery;
   emit({ kind: 'still-waiting', endpoint, category, points: points.length, attempt, reason });
   const { afterMs, cause } = settled.left.retry;
@@ -87,7 +123,13 @@ async function tryAgain(loaded: Loaded, context: JobContext, deps: RetryDeps): P
 async function buryExpired(loaded: Loaded, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
   const { delivery } = loaded;
   const message = `not accepted for ${GIVE_UP_AFTER_MS / 3_600_000} hours; at last: ${delivery.reason}`;
-  const death = { code: 'expired', message, answer: null, attempts: context.attempt, deadMs: deps.now() };
+  const death = {
+    code: 'expired',
+    message,
+    answer: null,
+    attempts: triesOf(delivery, context),
+    deadMs: deps.now(),
+  };
   const letters = [letterOf(delivery, delivery.points, delivery.origins, death)];
   if (await deps.outbox.settle(loaded, { accepted: [], letters, left: null })) {
     tellOfLetters(letters, deps.emit);
@@ -102,7 +144,7 @@ async function buryDamaged(
   context: JobContext,
   { outbox, emit, now }: RetryDeps,
 ): Promise<JobEnd> {
-  const death = { code, message, answer: null, attempts: context.attempt - 1, deadMs: now() };
+  const death = { code, message, answer: null, attempts: context.triesBefore, deadMs: now() };
   const letter = await outbox.buryDamaged(id, (salvaged, body) => ({
     ...letterOf(salvaged, [], salvaged.origins, death),
     form: 'reported',
@@ -111,6 +153,11 @@ async function buryDamaged(
   }));
   if (letter) tellOfLetters([letter], emit);
   return { kind: 'done' };
+}
+
+/** How often it was sent before this try. */
+function triesOf({ tries }: WaitingDelivery, { triesBefore }: JobContext): number {
+  return tries + triesBefore;
 }
 
 function pointsOf(origins: readonly Origin[]): number {

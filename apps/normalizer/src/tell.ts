@@ -38,6 +38,7 @@ export function eventOf(
     points: [point.line],
     origins: [{ collector: FLEET, run: `event-${id}`, dueMs: nowMs, points: 1 }],
     sinceMs: nowMs,
+    tries: 0,
     reason: 'told',
   };
 }
