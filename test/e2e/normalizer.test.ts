@@ -2,6 +2,7 @@ import type { DeadLetter } from '@pythond/jobs';
 import { Ledger, noPoints, sumOf } from '@pythond/ledger';
 import { DeadLetters, Outbox } from '@pythond/outbox';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { RunningCli } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FaultyDatakit, startFaultyDatakit } from '../support/faulty-datakit.ts';
 import { makeFleet, type TestFleet } from '../support/fleet.ts';
@@ -86,7 +87,12 @@ describe('what DataKit does not take at first', () => {
   });
 });
 
-describe('a delivery that is damaged in Redis (F30)', () => {
+const damages: readonly [string, (body: Buffer) => Buffer][] = [
+  ['a byte of which flipped', (body) => Buffer.from(body.map((byte, at) => (at === 5 ? byte ^ 1 : byte)))],
+  ['that was cut short', (body) => body.subarray(0, body.length / 2)],
+];
+
+describe.each(damages)('F30: a delivery %s in Redis', (_, damage) => {
   it('is a dead letter that says so, the others are delivered, and the sum is exact', slow, async () => {
     const { fleet, datakit } = await start();
     datakit.goWrong(() => ({ status: 500 }));
@@ -102,8 +108,7 @@ describe('a delivery that is damaged in Redis (F30)', () => {
       )
     ).filter((one) => one !== false);
     const body = await fleet.redis.hgetBuffer(keyOf(logs), 'body');
-    const flipped = Buffer.from(body ?? '').map((byte, index) => (index === 5 ? byte ^ 1 : byte));
-    await fleet.redis.hset(keyOf(logs), 'body', Buffer.from(flipped));
+    await fleet.redis.hset(keyOf(logs), 'body', damage(body ?? Buffer.alloc(0)));
     datakit.goWrong(null);
     fleet.start('normalizer');
     await eventually('nothing to wait any more', async () => (await waiting(fleet)) === 0, 120_000);
@@ -147,7 +152,62 @@ class Reports(DataKitFramework):
   });
 });
 
-async function start(python = reporter): Promise<{ fleet: TestFleet; datakit: FaultyDatakit }> {
+describe('an outbox that is full', () => {
+  it(
+    'makes room: metrics first, the oldest first; each point is counted, and the log tells of it',
+    slow,
+    async () => {
+      const { fleet, datakit, worker } = await start(bulky, { PYTHOND_OUTBOX_SIZE: '1MiB' });
+      datakit.goWrong(() => ({ status: 500 }));
+      const RUNS = 6;
+      for (let nth = 0; nth < RUNS; nth += 1) await fleet.run(id);
+      const full = sumOf(await new Ledger(fleet.redis).of(id));
+      expect(full).toMatchObject({ emitted: RUNS * (METRICS + 1), accepted: 0, dead: 0 });
+      expect(full.dropped).toBeGreaterThan(0);
+      expect(full.queued + full.dropped).toBe(full.emitted);
+      expect(worker.stdout()).toContain('the outbox is full');
+      expect((await fleet.cli('ledger')).stdout).toMatch(/DROPPED/);
+
+      datakit.goWrong(null);
+      fleet.start('normalizer');
+      await eventually('nothing to wait any more', async () => (await waiting(fleet)) === 0);
+      const stored = datakit.standin.points();
+      const nthOf = (measurement: string) => {
+        const found = stored.filter((point) => point.measurement === measurement);
+        return new Set(found.map(({ tags }) => Number(tags['nth'])));
+      };
+      expect(nthOf('log')).toEqual(new Set(Array(RUNS).keys()));
+      const droppedRuns = full.dropped / METRICS;
+      expect(nthOf('metric')).toEqual(new Set([...Array(RUNS).keys()].slice(droppedRuns)));
+      const sum = sumOf(await new Ledger(fleet.redis).of(id));
+      expect(sum).toEqual({ ...full, queued: 0, accepted: full.queued });
+    },
+  );
+});
+
+const METRICS = 300;
+/** Metrics and a log, which run it was, and more characters than can be compressed by much. */
+const bulky = `
+import os
+from datakit_framework import DataKitFramework
+
+nth = 0
+
+
+class Reports(DataKitFramework):
+    def run(self):
+        global nth
+        tags = lambda: {'nth': str(nth), 'bulk': os.urandom(500).hex()}
+        metrics = [{'measurement': 'metric', 'tags': tags(), 'fields': {'v': 1}} for _ in range(${METRICS})]
+        log = {'measurement': 'log', 'tags': tags(), 'fields': {'message': os.urandom(50000).hex()}}
+        self.report({'M': metrics, 'L': [log], 'input': 'bulky'})
+        nth += 1
+`;
+
+async function start(
+  python = reporter,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ fleet: TestFleet; datakit: FaultyDatakit; worker: RunningCli }> {
   const datakit = await startFaultyDatakit();
   onTestFinished(() => datakit.close());
   const fleet = await makeFleet({ datakit: datakit.url });
@@ -155,10 +215,10 @@ async function start(python = reporter): Promise<{ fleet: TestFleet; datakit: Fa
     'conf.d/r.conf': block('r', ['r'], '  paused = true'),
     'python.d/r/r.py': python,
   });
-  await fleet.startWorker();
+  const worker = await fleet.startWorker(env);
   fleet.start('scheduler');
   await eventually('the collector', () => fleet.view(id));
-  return { fleet, datakit };
+  return { fleet, datakit, worker };
 }
 
 function refuseSecond({ lines }: { readonly lines: readonly string[] }) {
