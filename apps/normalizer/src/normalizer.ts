@@ -8,6 +8,7 @@ import {
   DEFAULT_PER_SECOND as PER_SECOND,
   tellHealth,
 } from '@pythond/datakit';
+import { LossWatch } from '@pythond/ledger';
 import { type Component, fullJitter, Recurring, runAll } from '@pythond/lifecycle';
 import { DeadLetters, Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
@@ -54,6 +55,7 @@ export class Normalizer implements Component {
   readonly #blocking: Redis;
   readonly #outbox: Outbox;
   readonly #letters: DeadLetters;
+  readonly #losses: LossWatch;
   readonly #tidying: Recurring;
   readonly #telling: Recurring;
   readonly #client: DataKitClient;
@@ -68,6 +70,7 @@ export class Normalizer implements Component {
     this.#blocking = connect(options.redis, 'waiting', onError);
     this.#outbox = new Outbox(this.#redis, options.outbox);
     this.#letters = new DeadLetters(this.#redis);
+    this.#losses = new LossWatch(this.#redis);
     this.#tidying = new Recurring(
       () => this.#tidy(),
       TIDY_MS,
@@ -129,6 +132,12 @@ export class Normalizer implements Component {
 
   async #tidy(): Promise<void> {
     const { log, deadLetterAgeMs } = this.#options;
+    const lost = await this.#losses.look();
+    if (lost > 0)
+      log.error(
+        { points: lost },
+        'Redis has lost its data, and with it points that waited or were dead letters',
+      );
     const adopted = await this.#outbox.adopt();
     if (adopted > 0) log.warn({ deliveries: adopted }, 'deliveries had lost their place in the queue');
     const old = await this.#letters.expire(Date.now() - deadLetterAgeMs);

@@ -9,4 +9,5 @@ export {
 } from './counts.ts';
 export { ledgerKeys } from './keys.ts';
 export { Ledger } from './ledger.ts';
+export { LossWatch } from './loss-watch.ts';
 export { ledgerLua } from './script.ts';

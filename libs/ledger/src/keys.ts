@@ -4,5 +4,7 @@ import { key } from '@pythond/queue';
 export const ledgerKeys = {
   prefix: key('ledger'),
   collectors: key('ledgers'),
+  /** There since the ledger began; gone when Redis has lost it. */
+  epoch: key('ledger-epoch'),
   collector: (id: string) => key('ledger', id),
 } as const;
