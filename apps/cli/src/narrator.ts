@@ -83,6 +83,7 @@ export class Narrator {
       case 'run-ended':
         return this.#runEnded(event);
       case 'tick-skipped':
+        if (event.reason === 'paused') return; // whoever paused it knows
         return this.#trouble(event.collector, `skipped: ${event.reason}`);
     }
   }

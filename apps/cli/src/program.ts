@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import { addDead } from './dead-program.ts';
 import type { ExitCode } from './exit.ts';
 import { HOME, JSON_FLAG, wholeNumber } from './options.ts';
+import { addPause } from './pause-program.ts';
 import { addRollout } from './rollout-program.ts';
 import { version } from './version.ts';
 
@@ -35,6 +36,7 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
   addCheck(program, context, onEnd);
   addNormalize(program, context, onEnd);
   addLooking(program, context, onEnd);
+  addPause(program, context, onEnd);
   addState(program, context, onEnd);
   addLedger(program, context, onEnd);
   addDead(program, context, onEnd);

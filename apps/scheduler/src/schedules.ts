@@ -11,7 +11,8 @@ export interface Corrections {
 
 /**
  * Makes the Job Schedulers of one pool those that the registry's collectors want: missing, moved and stuck ones are
- * written, those that nobody wants are removed: residents keep their own time. Correct ones are left alone, since an upsert replaces a queued job.
+ * written, those that nobody wants are removed: residents keep their own time. Paused collectors keep their schedule, since
+ * their ticks are counted. Correct ones are left alone, since an upsert replaces a queued job.
  */
 export async function correctSchedules(
   queue: TickQueue,
@@ -19,7 +20,7 @@ export async function correctSchedules(
   nowMs: number,
 ): Promise<Corrections> {
   const stored = await queue.stored();
-  const wanted = collectors.filter(({ paused, resident }) => !paused && !resident);
+  const wanted = collectors.filter(({ resident }) => !resident);
   const wrong = wanted.filter((record) => !isRight(record, stored.get(schedulerId(record.id)), nowMs));
   const wantedIds = new Set<string>(wanted.map(({ id }) => schedulerId(id)));
   const unwanted = [...stored.keys()].filter((id) => !wantedIds.has(id));

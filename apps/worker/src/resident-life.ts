@@ -47,7 +47,7 @@ export interface ResidentLifeDeps {
 }
 
 /** Why a resident is ended though nothing is wrong with it. `lost`: another worker may have it. */
-export type ResidentEndReason = 'stopping' | 'changed' | 'unwanted' | 'lost';
+export type ResidentEndReason = 'stopping' | 'changed' | 'paused' | 'unwanted' | 'lost';
 
 /** `crashed`: its process ended without being asked to, or could not be started; `upMs` is how long it was up. */
 export type LifeEnd =
@@ -68,6 +68,7 @@ const SETTLE_MS = 20_000;
 const endTexts: Readonly<Record<ResidentEndReason, string>> = {
   stopping: 'killed: its worker is stopping, and another takes it over',
   changed: 'killed: a new version of its input takes its place',
+  paused: 'killed: an operator paused it, or paused or resumed another collector of its process',
   unwanted: 'killed: it is paused, or no longer configured',
   lost: 'killed: the worker could not renew its lease, so another worker may run it',
 };

@@ -1,6 +1,6 @@
 -- A worker took the job of a tick: may it run?
 --
--- KEYS  1 collector (hash)  2 lease (string)  3 state (hash: version, data)
+-- KEYS  1 collector (hash)  2 lease (string)  3 state (hash: version, data)  4 pauses (hash)
 -- ARGV  1 job id  2 worker  3 due (ms)  4 kind: grid | first | manual  5 lease (ms)  6 version that the worker knows
 --       7 version of the state that it holds  8 when the worker took the tick (ms)
 -- Gives {verdict, …}:
@@ -10,7 +10,8 @@
 --   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'resident', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --
--- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap.
+-- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap. Of the
+-- skipped, those of a paused collector are counted apart, too. After `pauses.lua`.
 
 local collector, lease = KEYS[1], KEYS[2]
 local job, worker, due, kind, ttl, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
@@ -42,8 +43,11 @@ if fresh then
   redis.call('HSET', collector, 'seen', due)
 end
 
-if paused == '1' and kind ~= 'manual' then
-  if fresh then count('skipped') end
+if kind ~= 'manual' and (paused == '1' or paused_since(KEYS[4], collector)) then
+  if fresh then
+    count('skipped')
+    count('paused')
+  end
   return {'skipped', 'paused', ''}
 end
 

@@ -9,6 +9,7 @@ import {
 } from '@pythond/jobs';
 import type { Redis } from '@pythond/queue';
 import { keys } from './keys.ts';
+import { type Pause, Pauses, pausesOf } from './pauses.ts';
 import { STATE_OF_GONE_MS } from './states.ts';
 
 /** Commands that registering a record takes. */
@@ -23,14 +24,18 @@ export interface CollectorView {
   readonly lastRunMs: number | null;
   /** Of a resident: the call of run() that goes on now. */
   readonly running: RunRecord | null;
+  /** What operators have paused of it, the widest first; its block may pause it, too. */
+  readonly pauses: readonly Pause[];
 }
 
 /** Finding what `ls`, `show` and the workers know of collectors: one hash each, and a set of their ids. */
 export class Collectors {
   readonly #redis: Redis;
+  readonly #pauses: Pauses;
 
   constructor(redis: Redis) {
     this.#redis = redis;
+    this.#pauses = new Pauses(redis);
   }
 
   /** Writes records, all of them in one step; gives the ids that the registry did not have. */
@@ -78,15 +83,19 @@ export class Collectors {
   }
 
   async get(id: CollectorId): Promise<CollectorView | null> {
-    return toView(await this.#redis.hgetall(keys.collector(schedulerId(id))));
+    const [hash, pauses] = await Promise.all([
+      this.#redis.hgetall(keys.collector(schedulerId(id))),
+      this.#pauses.list(),
+    ]);
+    return toView(hash, pauses);
   }
 
   async list(): Promise<CollectorView[]> {
-    const ids = await this.ids();
+    const [ids, pauses] = await Promise.all([this.ids(), this.#pauses.list()]);
     const pipeline = this.#redis.pipeline();
     for (const id of ids) pipeline.hgetall(keys.collector(schedulerId(id)));
     const replies = (await pipeline.exec()) ?? [];
-    return replies.flatMap(([, hash]) => toView(hash as Record<string, string>) ?? []);
+    return replies.flatMap(([, hash]) => toView(hash as Record<string, string>, pauses) ?? []);
   }
 
   /** The newest runs, newest first. */
@@ -107,17 +116,19 @@ export class Collectors {
 
 const COUNT_PREFIX = 'n:';
 
-function toView(hash: Record<string, string>): CollectorView | null {
+function toView(hash: Record<string, string>, pauses: readonly Pause[]): CollectorView | null {
   if (!hash['record']) return null;
   const counts = Object.entries(hash)
     .filter(([field]) => field.startsWith(COUNT_PREFIX))
     .map(([field, value]) => [field.slice(COUNT_PREFIX.length), Number(value)] as const);
+  const record = collectorRecordSchema.parse(JSON.parse(hash['record']));
   return {
-    record: collectorRecordSchema.parse(JSON.parse(hash['record'])),
+    record,
     counts: Object.fromEntries(counts),
     lastOutcome: hash['lastOutcome'] ?? null,
     lastEndedMs: hash['lastEnded'] ? Number(hash['lastEnded']) : null,
     lastRunMs: hash['lastRunMs'] ? Number(hash['lastRunMs']) : null,
     running: hash['running'] ? runRecordSchema.parse(JSON.parse(hash['running'])) : null,
+    pauses: pausesOf(record, pauses),
   };
 }

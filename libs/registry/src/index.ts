@@ -28,6 +28,7 @@ export {
   type ReleasedPoints,
   stateVersionOf,
 } from './leases.ts';
+export { type Pause, Pauses, type PauseTarget, pausesOf } from './pauses.ts';
 export { Rates, type RatesOptions } from './rates.ts';
 export {
   type PassEnd,

@@ -17,6 +17,7 @@ export const keys = {
   bundle: (digest: string) => key('bundle', digest),
   bundles: key('bundles'),
   settings: key('settings'),
+  pauses: key('pauses'),
   rate: (source: string, route: string) => key('rate', source, route),
   throttle: (route: string) => key('throttle', route),
   residents: key('residents'),

@@ -71,7 +71,10 @@ export interface ReleasedPoints {
 /** What the scripts that end a run have before them. */
 export const historyLua = new URL('../lua/history.lua', import.meta.url);
 
-const claimScript = new Script(new URL('../lua/claim.lua', import.meta.url));
+const claimScript = new Script(
+  new URL('../lua/pauses.lua', import.meta.url),
+  new URL('../lua/claim.lua', import.meta.url),
+);
 const releaseScript = new Script(ledgerLua, historyLua, new URL('../lua/release.lua', import.meta.url));
 const renewScript = new Script(new URL('../lua/renew.lua', import.meta.url));
 const giveBackScript = new Script(ledgerLua, new URL('../lua/give-back.lua', import.meta.url));
@@ -96,7 +99,7 @@ export class Leases {
     const { takenMs = Date.now() } = request;
     const reply = (await claimScript.runBuffer(
       this.#redis,
-      [keys.collector(scheduler), keys.lease(scheduler), keys.state(scheduler)],
+      [keys.collector(scheduler), keys.lease(scheduler), keys.state(scheduler), keys.pauses],
       [jobId, worker, dueMs, kind, LEASE_MS, knownVersion, knownState, takenMs],
     )) as Buffer[];
     return parseClaim(reply);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
   type CollectorId,
+  type CollectorRecord,
   type ResidentPlan,
   type RunRecord,
   residentId,
@@ -12,6 +13,7 @@ import { ledgerKeys, ledgerLua } from '@pythond/ledger';
 import { type Redis, Script } from '@pythond/queue';
 import { keys } from './keys.ts';
 import { historyLua, LEASE_MS, OUTPUTS_KEPT, type ReleasedPoints, RUNS_KEPT } from './leases.ts';
+import { type Pause, Pauses, pausesOf } from './pauses.ts';
 
 const claimScript = new Script(new URL('../lua/resident-claim.lua', import.meta.url));
 const keepScript = new Script(new URL('../lua/resident-keep.lua', import.meta.url));
@@ -22,7 +24,9 @@ const passEndedScript = new Script(ledgerLua, historyLua, new URL('../lua/pass-e
 export interface WantedResident {
   readonly id: string;
   readonly version: string;
+  /** Without the collectors that an operator has paused. */
   readonly plan: ResidentPlan;
+  readonly paused: readonly CollectorRecord[];
 }
 
 /** `busy`: a run of one of its collectors goes on still. `held`: another worker has it. */
@@ -30,8 +34,11 @@ export type ResidentClaim =
   | { readonly kind: 'claimed'; readonly lease: string }
   | { readonly kind: 'changed' | 'gone' | 'held' | 'busy' };
 
-/** What a resident's worker is told: go on as it is, start anew with another plan, end, or end at once. */
-export type ResidentNews = 'unchanged' | 'changed' | 'unwanted' | 'lost';
+/**
+ * What a resident's worker is told: go on as it is, start anew with another plan, end, or end at once; `paused`: an
+ * operator has paused or resumed some or all of it.
+ */
+export type ResidentNews = 'unchanged' | 'changed' | 'paused' | 'unwanted' | 'lost';
 
 /** One call of run() in a resident, when it begins or while it goes on. */
 export interface PassStart {
@@ -69,9 +76,11 @@ export interface ResidentView {
  */
 export class Residents {
   readonly #redis: Redis;
+  readonly #pauses: Pauses;
 
   constructor(redis: Redis) {
     this.#redis = redis;
+    this.#pauses = new Pauses(redis);
   }
 
   /** Writes a plan; a resident that goes on by an older one is replaced. Gives whether anything changed. */
@@ -116,12 +125,17 @@ export class Residents {
     return this.#redis.zcard(keys.residentsOf(pool));
   }
 
-  /** Some that nobody has held for `forMs`, the longest first. */
+  /** Some that nobody has held for `forMs`, the longest first; none that is paused as a whole. */
   async free(pool: string, forMs: number, most: number): Promise<WantedResident[]> {
-    const latest = (await this.#now()) - forMs;
-    const ids = await this.#redis.zrangebyscore(keys.residentsOf(pool), '-inf', latest, 'LIMIT', 0, most);
-    const found = await Promise.all(ids.map((id) => this.#get(id)));
-    return found.flatMap((one) => one ?? []);
+    const [now, pauses] = await Promise.all([this.#now(), this.#pauses.list()]);
+    const range = [keys.residentsOf(pool), '-inf', now - forMs] as const;
+    // paused ones stay in their places, and would be the only ones that are found
+    const ids =
+      pauses.length > 0
+        ? await this.#redis.zrangebyscore(...range)
+        : await this.#redis.zrangebyscore(...range, 'LIMIT', 0, most);
+    const found = await Promise.all(ids.map((id) => this.#get(id, pauses)));
+    return found.flatMap((one) => (one && one.plan.collectors.length > 0 ? [one] : [])).slice(0, most);
   }
 
   /** By Redis' clock, as all the times until which residents are held. */
@@ -130,9 +144,13 @@ export class Residents {
     return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
   }
 
-  async #get(id: string): Promise<WantedResident | null> {
+  async #get(id: string, pauses: readonly Pause[]): Promise<WantedResident | null> {
     const [text, version] = await this.#redis.hmget(keys.resident(id), 'plan', 'version');
-    return text && version ? { id, version, plan: residentPlanSchema.parse(JSON.parse(text)) } : null;
+    if (!text || !version) return null;
+    const plan = residentPlanSchema.parse(JSON.parse(text));
+    const collectors = plan.collectors.filter((one) => pausesOf(one, pauses).length === 0);
+    const paused = plan.collectors.filter((one) => !collectors.includes(one));
+    return { id, version, plan: { ...plan, collectors }, paused };
   }
 
   async claim({ id, version, plan }: WantedResident, worker: string): Promise<ResidentClaim> {
@@ -149,12 +167,17 @@ export class Residents {
   }
 
   /** Holds on to a place; the collectors' leases are renewed like those of runs. */
-  async keep({ id, version, plan }: WantedResident, lease: string): Promise<ResidentNews> {
+  async keep({ id, version, plan, paused }: WantedResident, lease: string): Promise<ResidentNews> {
     const [hash, pool] = keysOf(id, plan) as [string, string];
-    const now = (await keepScript.run(this.#redis, [hash, pool], [id, lease, LEASE_MS])) as string;
+    const [now, pauses] = await Promise.all([
+      keepScript.run(this.#redis, [hash, pool], [id, lease, LEASE_MS]),
+      this.#pauses.list(),
+    ]);
     if (now === '') return 'unwanted';
     if (now === 'lost') return 'lost';
-    return now === version ? 'unchanged' : 'changed';
+    if (now !== version) return 'changed';
+    const isPaused = (one: CollectorRecord) => pausesOf(one, pauses).length > 0;
+    return plan.collectors.some(isPaused) || !paused.every(isPaused) ? 'paused' : 'unchanged';
   }
 
   /** Its process is gone. Nobody takes it for `backOffMs`. */

@@ -1,8 +1,9 @@
 import type { Discovery } from '@pythond/jobs';
-import { Collectors, type CollectorView, Fleet, Inputs } from '@pythond/registry';
+import { Collectors, type CollectorView, Fleet, Inputs, type Pause, Pauses } from '@pythond/registry';
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
 import { withFleet } from '../fleet-connection.ts';
+import { filePauseText, isPaused, pauseJson, pausesJson, pauseText } from '../paused-text.ts';
 import { oneLine } from '../printable.ts';
 import { ago, duration, print, printJson, type Terminal, table } from '../terminal.ts';
 
@@ -14,11 +15,15 @@ export interface LsFlags extends HomeFlags {
 export async function ls(context: Context, flags: LsFlags): Promise<ExitCode> {
   const settings = await settingsOf(context, { ...(flags.home ? { home: flags.home } : {}) });
   return withFleet(settings, async (redis) => {
-    const [views, discoveries, problems] = await Promise.all([
+    const inputs = new Inputs(redis);
+    const [views, discoveries, problems, pauses, known] = await Promise.all([
       new Collectors(redis).list(),
-      new Inputs(redis).discoveries(),
+      inputs.discoveries(),
       new Fleet(redis).problems(),
+      new Pauses(redis).list(),
+      inputs.known(),
     ]);
+    const files = new Map(known.map(({ key, file }) => [key, file]));
     const failures = discoveries.flatMap(({ input, failures: found, error }) => [
       ...(error ? [inputFailure(input, error)] : []),
       ...found.map(({ module, class: name, type, message, traceback, hint }) => ({
@@ -26,10 +31,12 @@ export async function ls(context: Context, flags: LsFlags): Promise<ExitCode> {
       })),
     ]);
     if (flags.json) {
-      printJson(context.terminal, { collectors: views.map(toJson), failures, problems });
+      const collectors = views.map((view) => toJson(view, files.get(view.record.input) ?? null));
+      printJson(context.terminal, { collectors, failures, problems, pauses: pauses.map(pauseJson) });
       return exitCodes.ok;
     }
     printCollectors(context.terminal, views);
+    printPauses(context.terminal, pauses, views, files);
     for (const failure of failures) printFailure(context.terminal, failure);
     for (const { text } of problems)
       print(context.terminal, `${context.terminal.colors.yellow('!')} ${oneLine(text)}`);
@@ -61,14 +68,31 @@ function printFailure(terminal: Terminal, failure: Failure): void {
   if (hint) print(terminal, `  ${oneLine(hint)}`);
 }
 
-export function toJson(view: CollectorView) {
+export function toJson(view: CollectorView, file: string | null) {
   const { record, counts, lastOutcome, lastEndedMs, lastRunMs, running } = view;
-  const { id, input, module, name, everyMs, timeoutMs, paused, pool } = record;
+  const { id, input, module, name, everyMs, timeoutMs, pool } = record;
+  const paused = isPaused(view);
   return {
     ...{ id, input, module, class: record.class, name, everyMs, timeoutMs, paused, pool },
+    pauses: pausesJson(view, file),
     ...{ counts, lastOutcome, lastEndedMs, lastRunMs, running },
     ...{ isolation: record.isolation ?? 'auto', resident: record.resident ?? null },
   };
+}
+
+/** Who paused what, when and why: a line for each, however many collectors it holds. */
+function printPauses(
+  terminal: Terminal,
+  pauses: readonly Pause[],
+  views: readonly CollectorView[],
+  files: ReadonlyMap<string, string>,
+): void {
+  const mark = terminal.colors.yellow('‖');
+  for (const one of pauses) print(terminal, `${mark} ${pauseText(one)}`);
+  const inputs = new Set(views.filter(({ record }) => record.paused).map(({ record }) => record.input));
+  for (const input of inputs) {
+    print(terminal, `${mark} ${filePauseText(`input ${input}`, files.get(input) ?? null)}`);
+  }
 }
 
 function printCollectors(terminal: Terminal, views: readonly CollectorView[]): void {
@@ -99,13 +123,11 @@ function printCollectors(terminal: Terminal, views: readonly CollectorView[]): v
   );
 }
 
-function row(
-  { colors }: Terminal,
-  { record, counts, lastOutcome, lastEndedMs, lastRunMs, running }: CollectorView,
-): string[] {
+function row({ colors }: Terminal, view: CollectorView): string[] {
+  const { record, counts, lastOutcome, lastEndedMs, lastRunMs, running } = view;
   const succeeded = counts['succeeded'] ?? 0;
   const bad = (counts['failed'] ?? 0) + (counts['timed-out'] ?? 0) + (counts['killed'] ?? 0);
-  const last = record.paused ? 'paused' : running ? 'running' : (lastOutcome ?? 'not yet');
+  const last = isPaused(view) ? 'paused' : running ? 'running' : (lastOutcome ?? 'not yet');
   const isWell = running !== null || lastOutcome === 'succeeded';
   return [
     oneLine(record.id),

@@ -11,6 +11,7 @@ import {
 import { type Context, type HomeFlags, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
 import { withFleet } from '../fleet-connection.ts';
+import { filePauseText, pauseText } from '../paused-text.ts';
 import { indent, oneLine } from '../printable.ts';
 import { ago, duration, print, printJson, type Terminal, table } from '../terminal.ts';
 import { findCollector } from './find-collector.ts';
@@ -40,7 +41,7 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
     if (flags.json) {
       const { bundle = null, cmd = null } = record ?? {};
       printJson(context.terminal, {
-        ...toJson(view),
+        ...toJson(view, rollout?.file ?? null),
         scheduler: schedulerId(id),
         inputNumber,
         bundle,
@@ -51,7 +52,7 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
       });
       return exitCodes.ok;
     }
-    printView(context.terminal, view, record?.bundle ?? null, record?.cmd ?? null);
+    printView(context.terminal, view, record?.bundle ?? null, record?.cmd ?? null, rollout?.file ?? null);
     if (rollout) printHeld(context.terminal, rollout);
     if (view.record.resident) printResident(context.terminal, view.record.resident, resident);
     const shown = view.running ? [view.running, ...runs] : runs;
@@ -64,16 +65,17 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
 
 function printView(
   terminal: Terminal,
-  { record, counts }: CollectorView,
+  { record, counts, pauses }: CollectorView,
   bundle: string | null,
   cmd: string | null,
+  file: string | null,
 ): void {
   const { colors } = terminal;
   print(terminal, colors.bold(oneLine(record.id)));
   const line = (label: string, value: string) => print(terminal, `  ${label.padEnd(10)} ${value}`);
   line(
     'every',
-    `${duration(record.everyMs)}${record.paused ? ' (paused)' : ''}, ${record.resident ? 'no time-out' : `time-out ${duration(record.timeoutMs)}`}`,
+    `${duration(record.everyMs)}, ${record.resident ? 'no time-out' : `time-out ${duration(record.timeoutMs)}`}`,
   );
   line(
     'input',
@@ -81,7 +83,10 @@ function printView(
   );
   if (bundle) line('bundle', bundle.slice(0, 16));
   const ticks = ['due', 'run', 'skipped', 'missed', 'lost'].map((name) => `${counts[name] ?? 0} ${name}`);
-  line('ticks', ticks.join(' · '));
+  const whilePaused = counts['paused'] ? ` (${counts['paused']} skipped while paused)` : '';
+  line('ticks', ticks.join(' · ') + whilePaused);
+  for (const one of pauses) line('paused', pauseText(one));
+  if (record.paused) line('paused', filePauseText(`input ${record.input}`, file));
   print(terminal);
 }
 
