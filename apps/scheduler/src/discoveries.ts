@@ -8,7 +8,14 @@ import {
   tickId,
 } from '@pythond/jobs';
 import type { JobEnd, TickQueue } from '@pythond/queue';
-import type { Collectors, HoldReason, Inputs, Residents } from '@pythond/registry';
+import {
+  type Collectors,
+  type HoldReason,
+  type Inputs,
+  type Pause,
+  pausesOf,
+  type Residents,
+} from '@pythond/registry';
 import { adopt } from './adopt.ts';
 import type { SchedulerEvent } from './events.ts';
 import { behindHeldPort } from './held-port.ts';
@@ -44,11 +51,12 @@ export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobE
   const facts = await deps.inputs.facts(record.key, record.number);
   const decided = await deps.inputs.residentReason(record);
   const adoption = adopt(record, discovery, mine, facts?.forced, decided);
+  const pauses = await deps.collectors.pauses();
   if (adoption.kind === 'held') {
-    await holdBack(record, adoption.reasons, mine, deps);
+    await holdBack(record, adoption.reasons, { mine, pauses }, deps);
   } else if (discovery.error === null) {
-    await replace(record, mine, adoption, deps);
-    await schedule(record, all, adoption, deps);
+    await replace(record, { mine, pauses }, adoption, deps);
+    await schedule(record, { all, pauses }, adoption, deps);
   }
   const value = discovery.error ? 'failed' : adoption.kind;
   const collectors = adoption.kind === 'held' ? mine.length : discovery.collectors.length;
@@ -73,12 +81,19 @@ async function withHeldPort(
   return discovery;
 }
 
+/** What the registry knows of an input. */
+interface Known {
+  readonly mine: readonly CollectorRecord[];
+  /** All that operators have ordered. */
+  readonly pauses: readonly Pause[];
+}
+
 type Taken = Extract<ReturnType<typeof adopt>, { kind: 'taken' }>;
 
 async function holdBack(
   { key, number }: InputRecord,
   reasons: readonly HoldReason[],
-  mine: readonly CollectorRecord[],
+  { mine, pauses }: Known,
   { inputs, emit, now }: DiscoveryDeps,
 ): Promise<void> {
   const inForce = await inputs.inForce(key);
@@ -87,13 +102,13 @@ async function holdBack(
     await inputs.hold(key, number, reasons, now());
     emit({ kind: 'held-back', input: key, number, inForce, reasons });
   }
-  for (const record of mine) emit(foundEvent(record, false));
+  for (const record of mine) emit(foundEvent(record, false, pauses));
 }
 
 /** From here on a tick of any of them runs the new version, on whatever worker. */
 async function replace(
   { key, number }: InputRecord,
-  mine: readonly CollectorRecord[],
+  { mine, pauses }: Known,
   { records, gone }: Taken,
   { inputs, collectors, emit, now }: DiscoveryDeps,
 ): Promise<void> {
@@ -104,12 +119,12 @@ async function replace(
   if (before !== number) emit({ kind: 'took-over', input: key, number, before });
   const known = new Set(mine.map(({ id }) => id));
   for (const id of gone) emit({ kind: 'collector-gone', id });
-  for (const record of records) emit(foundEvent(record, !known.has(record.id)));
+  for (const record of records) emit(foundEvent(record, !known.has(record.id), pauses));
 }
 
 async function schedule(
   { key }: InputRecord,
-  before: readonly CollectorRecord[],
+  { all: before, pauses }: { readonly all: readonly CollectorRecord[]; readonly pauses: readonly Pause[] },
   { records, gone }: Taken,
   { ticks, residents, now }: DiscoveryDeps,
 ): Promise<void> {
@@ -123,7 +138,7 @@ async function schedule(
   }
   await correctResidents(all, residents);
   const known = new Set(mine.map(({ id }) => id));
-  const added = records.filter(({ id, paused, resident }) => !paused && !resident && !known.has(id));
+  const added = records.filter((one) => !isPaused(one, pauses) && !one.resident && !known.has(one.id));
   for (const [pool, ids] of byPool(added)) await runFirst(ids, ticks(pool), now());
 }
 
@@ -140,8 +155,13 @@ async function runFirst(added: readonly CollectorId[], queue: TickQueue, nowMs: 
   }
 }
 
-function foundEvent(record: CollectorRecord, isNew: boolean): SchedulerEvent {
-  const { id, pool, everyMs, timeoutMs, paused, resident } = record;
+function isPaused(record: CollectorRecord, pauses: readonly Pause[]): boolean {
+  return record.paused || pausesOf(record, pauses).length > 0;
+}
+
+function foundEvent(record: CollectorRecord, isNew: boolean, pauses: readonly Pause[]): SchedulerEvent {
+  const { id, pool, everyMs, timeoutMs, resident } = record;
+  const paused = isPaused(record, pauses);
   const isResident = Boolean(resident);
   return { kind: 'collector-found', id, pool, everyMs, timeoutMs, paused, isNew, isResident };
 }

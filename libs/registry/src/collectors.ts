@@ -98,6 +98,11 @@ export class Collectors {
     return replies.flatMap(([, hash]) => toView(hash as Record<string, string>, pauses) ?? []);
   }
 
+  /** Everything that operators have paused. */
+  async pauses(): Promise<Pause[]> {
+    return this.#pauses.list();
+  }
+
   /** The newest runs, newest first. */
   async runs(id: CollectorId, most: number): Promise<RunRecord[]> {
     const texts = await this.#redis.lrange(keys.runs(schedulerId(id)), 0, most - 1);
