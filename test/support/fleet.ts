@@ -87,6 +87,11 @@ export class TestFleet {
     return runCli(args, { cwd: this.home.dir, env: this.#env });
   }
 
+  /** A command that goes on for a while. */
+  begin(...args: string[]): RunningCli {
+    return startCli(args, { cwd: this.home.dir, env: this.#env });
+  }
+
   /** A run by hand; its record. */
   async run(collector: string): Promise<RunRecord> {
     const { stdout, stderr } = await this.cli('run', collector, '--json');

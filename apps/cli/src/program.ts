@@ -127,14 +127,15 @@ function addLooking(program: Command, context: Context, onEnd: (code: ExitCode) 
     });
   program
     .command('run')
-    .description('run one collector now, on a worker of the fleet, and show how it went')
-    .argument('<collector>', 'an id, or a part that fits one alone')
+    .description('run a collector, or all of an input, now, on the fleet, and show how it went')
+    .argument('<name>', 'the key of an input, or an id of a collector, or a part that fits one alone')
     .option(...HOME)
     .option(...JSON_FLAG)
-    .addHelpText('after', '\nExample:\n  $ pythond run Demo')
-    .action(async (collector: string, flags) => {
+    .option('--no-wait', 'ask for it and end')
+    .addHelpText('after', '\nExamples:\n  $ pythond run Demo\n  $ pythond run web --no-wait')
+    .action(async (name: string, flags) => {
       const { run } = await import('./commands/run.ts');
-      onEnd(await run(context, collector, flags));
+      onEnd(await run(context, name, flags));
     });
 }
 

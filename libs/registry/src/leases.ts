@@ -134,6 +134,12 @@ export class Leases {
     return reply === 1;
   }
 
+  /** Who runs a collector now, and for which job; null: nobody. */
+  async holder(scheduler: string): Promise<{ readonly job: string; readonly worker: string } | null> {
+    const [fence, job, worker] = (await this.#redis.get(keys.lease(scheduler)))?.split('|') ?? [];
+    return fence && job && worker ? { job, worker } : null;
+  }
+
   /** Renews all of them in one round trip; gives for each whether it is still held. */
   async renew(held: readonly { readonly scheduler: string; readonly lease: string }[]): Promise<boolean[]> {
     if (held.length === 0) return [];
