@@ -1,3 +1,5 @@
+import { hostname } from 'node:os';
+import { Fleet } from '@pythond/registry';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually as eventuallyWithin } from '../support/eventually.ts';
 import { makeFleet, type TestFleet } from '../support/fleet.ts';
@@ -124,5 +126,47 @@ describe('run', () => {
       expect(code).toBe(1);
       expect(stderr).toContain('stays/stays/stays:Stays is a resident: its process calls run() by itself');
     }
+  });
+});
+
+describe('workers', () => {
+  it('tells of each what it serves, how busy it is and what is wrong, in 80 columns', async () => {
+    const workers = await eventually('its resident to be told of', async () => {
+      const { code, stdout, stderr } = await fleet.cli('workers', '--json');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      const found = JSON.parse(stdout).workers;
+      return found[0].residents === 1 ? found : null;
+    });
+    expect(workers).toEqual([
+      {
+        ...{ name: expect.stringMatching(/-[0-9a-f]{6}$/), host: hostname(), pid: expect.any(Number) },
+        ...{ version: expect.stringMatching(/^\d/), startedMs: expect.any(Number), pools: ['default'] },
+        ...{ concurrency: expect.any(Number), running: expect.any(Number), residents: 1 },
+        ...{ runs: expect.any(Number), sandbox: 'strict', heartbeatMs: expect.any(Number) },
+        ...{ hostDeaths: {}, clocksOff: {} },
+      },
+    ]);
+    const strange = {
+      ...{ name: `${'long-name-'.repeat(12)}x\u001b[2J`, host: 'h'.repeat(64), pid: 1, version: '99.0.0' },
+      ...{ startedMs: 1, pools: ['one', 'two', 'three-that-is-long'], concurrency: 1000, running: 999 },
+      ...{ residents: 32, runs: 1_234_567, sandbox: 'none' as const, hostDeaths: { memory: 2 } },
+      clocksOff: { 'http://10.0.0.5:9529': -90_000 },
+    };
+    const registry = new Fleet(fleet.redis);
+    const stdout = await eventually('it to be listed before it expires', async () => {
+      await registry.beat(strange);
+      const answer = await fleet.cli('workers');
+      return answer.stdout.includes('999/1000') ? answer.stdout : null;
+    });
+    await registry.leave(strange.name);
+    const lines = stdout.split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(lines[0]).toMatch(/^WORKER +POOLS +RUNNING +RESIDENTS +RUNS +BEAT +SANDBOX$/);
+    expect(stdout).toMatch(
+      /^long-….+ 999\/1000 +32 +1234567 +.+ ago +NONE\n {2}on h{39}…, version 99\.0\.0, up for /m,
+    );
+    expect(stdout).toContain('\n  Python hosts that died: 2 memory\n');
+    expect(stdout).toContain('\n  its clock is 1.5 min ahead of that of http://10.0.0.5:9529\n');
+    expect(stdout).not.toContain('\u001b');
   });
 });

@@ -126,6 +126,16 @@ function addLooking(program: Command, context: Context, onEnd: (code: ExitCode) 
       onEnd(await show(context, collector, flags));
     });
   program
+    .command('workers')
+    .description('the workers of a running fleet: pools, how busy they are, what is wrong')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExamples:\n  $ pythond workers\n  $ pythond workers --json')
+    .action(async (flags) => {
+      const { workers } = await import('./commands/workers.ts');
+      onEnd(await workers(context, flags));
+    });
+  program
     .command('run')
     .description('run a collector, or all of an input, now, on the fleet, and show how it went')
     .argument('<name>', 'the key of an input, or an id of a collector, or a part that fits one alone')

@@ -26,6 +26,12 @@ const workerViewSchema = z.object({
 });
 export type WorkerView = z.infer<typeof workerViewSchema>;
 
+/** A worker, as it last told of itself, and how long ago that was. */
+export interface Heartbeat {
+  readonly worker: WorkerView;
+  readonly ageMs: number;
+}
+
 /** What does not work as it should, for people to see: a line of `conf.d` or `python.d`, a worker's clock. */
 export const problemSchema = z.object({
   level: z.enum(['error', 'warning']),
@@ -55,12 +61,24 @@ export class Fleet {
   }
 
   async workers(): Promise<WorkerView[]> {
+    return (await this.heartbeats()).map(({ worker }) => worker);
+  }
+
+  /** The workers that are there, by name. */
+  async heartbeats(): Promise<Heartbeat[]> {
     const names = (await this.#redis.smembers(keys.workers)).sort();
     if (names.length === 0) return [];
-    const texts = await this.#redis.mget(names.map((name) => keys.worker(name)));
+    const pipeline = this.#redis.pipeline();
+    for (const name of names) pipeline.get(keys.worker(name)).pttl(keys.worker(name));
+    const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
+    const texts = names.map((_, index) => replies[2 * index] as string | null);
     const gone = names.filter((_, index) => !texts[index]);
     if (gone.length > 0) await this.#redis.srem(keys.workers, ...gone);
-    return texts.flatMap((text) => (text ? [workerViewSchema.parse(JSON.parse(text))] : []));
+    return texts.flatMap((text, index) => {
+      if (!text) return [];
+      const ageMs = Math.max(0, HEARTBEAT_TTL_MS - Number(replies[2 * index + 1]));
+      return [{ worker: workerViewSchema.parse(JSON.parse(text)), ageMs }];
+    });
   }
 
   async putProblems(problems: readonly Problem[]): Promise<void> {

@@ -1,6 +1,13 @@
 export { BundleArchive } from './bundle-archive.ts';
 export { Collectors, type CollectorView } from './collectors.ts';
-export { Fleet, HEARTBEAT_MS, type Problem, problemSchema, type WorkerView } from './fleet.ts';
+export {
+  Fleet,
+  HEARTBEAT_MS,
+  type Heartbeat,
+  type Problem,
+  problemSchema,
+  type WorkerView,
+} from './fleet.ts';
 export { type HeldBack, heldBackProblem, heldProblem } from './held-problem.ts';
 export type {
   HoldReason,
