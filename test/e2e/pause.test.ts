@@ -68,14 +68,14 @@ it('operators pause and resume collectors, inputs and the fleet', async () => {
   const starts = await fleet.tally.count('One', 'start');
   expect(await fleet.tally.count('One', 'end')).toBe(starts);
   expect((await fleet.runs(ONE)).at(-1)).toMatchObject({ outcome: { kind: 'succeeded' } });
-  await more(fleet, ONE, 'paused');
+  await more(fleet, ONE, 'skipped:paused');
   await more(fleet, TWO, 'run');
 
   // a new version of its input changes nothing about that
   const before = (await fleet.view(ONE))?.record.inputNumber ?? 0;
   await fleet.home.write({ 'python.d/a/a.py': version(fleet.tally) });
   await eventually('the new version', async () => (await fleet.view(ONE))?.record.inputNumber !== before);
-  await more(fleet, ONE, 'paused');
+  await more(fleet, ONE, 'skipped:paused');
   expect(await fleet.tally.count('One', 'start')).toBe(starts);
 
   // by hand it runs
@@ -83,7 +83,7 @@ it('operators pause and resume collectors, inputs and the fleet', async () => {
   expect(await fleet.tally.count('One', 'start')).toBe(starts + 1);
 
   // the block's own pause is not an operator's to lift
-  await more(fleet, FILE, 'paused');
+  await more(fleet, FILE, 'skipped:paused');
   const ofFile = await fleet.cli('resume', 'f');
   expect(ofFile).toMatchObject({ code: 1, stderr: '' });
   expect(ofFile.stdout).toContain('input f is paused by conf.d/f.conf: set paused = false there\n');
@@ -105,7 +105,7 @@ it('operators pause and resume collectors, inputs and the fleet', async () => {
     return (await fleet.holder(ONE)) === null && (await fleet.holder(TWO)) === null;
   });
   const lines = (await fleet.tally.lines()).length;
-  await more(fleet, TWO, 'paused');
+  await more(fleet, TWO, 'skipped:paused');
   expect((await fleet.tally.lines()).length).toBe(lines);
 
   const shown = await fleet.cli('ls');
@@ -133,7 +133,7 @@ it('operators pause and resume collectors, inputs and the fleet', async () => {
   for (const id of [ONE, TWO, KEPT]) await more(fleet, id, 'run');
   expect(await json(fleet, 'resume', LEFT)).toMatchObject({ code: 0, still: [] });
   await more(fleet, LEFT, 'run');
-  expect((await fleet.counts(LEFT))['paused']).toBeGreaterThan(0);
+  expect((await fleet.counts(LEFT))['skipped:paused']).toBeGreaterThan(0);
   expect(await json(fleet, 'resume', LEFT, 'a')).toMatchObject({ code: 0, resumed: [], still: [] });
 
   expect(await fleet.cli('pause')).toMatchObject({ code: 2, stdout: '' });

@@ -6,6 +6,7 @@ export class ProblemBoard {
   readonly #fleet: Pick<Fleet, 'putProblems'>;
   readonly #emit: (event: SchedulerEvent) => void;
   #ofHome: readonly Problem[] = [];
+  #ofPools: readonly Problem[] = [];
   /** By input: a version that is held back. */
   readonly #held = new Map<string, Problem>();
   #told = new Map<string, Problem>();
@@ -25,6 +26,10 @@ export class ProblemBoard {
     this.#ofHome = problems;
   }
 
+  ofPools(problems: readonly Problem[]): void {
+    this.#ofPools = problems;
+  }
+
   hold(input: string, problem: Problem): void {
     this.#held.set(input, problem);
   }
@@ -35,7 +40,7 @@ export class ProblemBoard {
 
   /** Stores what changed; a Redis that is away is tried again with the next call. */
   async publish(): Promise<void> {
-    const problems = [...this.#ofHome, ...this.#held.values()];
+    const problems = [...this.#ofHome, ...this.#ofPools, ...this.#held.values()];
     const now = new Map(problems.map((problem) => [problem.text, problem]));
     for (const [text, problem] of now) if (!this.#told.has(text)) this.#emit({ kind: 'problem', problem });
     for (const [text, problem] of this.#told)

@@ -15,6 +15,7 @@ import {
   BundleArchive,
   Collectors,
   Fleet,
+  HEARTBEAT_MS,
   heldBackProblem,
   heldProblem,
   Inputs,
@@ -28,6 +29,7 @@ import { HomeReader } from './home-reader.ts';
 import { HomeScan } from './home-scan.ts';
 import { HomeWatch } from './home-watch.ts';
 import { LiveSettings } from './live-settings.ts';
+import { PoolWatch } from './pool-watch.ts';
 import { ProblemBoard } from './problem-board.ts';
 import { correctResidents } from './residents.ts';
 import { discoverAgain } from './rollout.ts';
@@ -80,6 +82,7 @@ export class Scheduler implements Component {
   readonly #scan: HomeScan;
   readonly #watch: HomeWatch;
   readonly #board: ProblemBoard;
+  readonly #pools: PoolWatch;
   #published: string | null = null;
   /** Folders and files outside of the home that inputs name. */
   #others: readonly string[] = [];
@@ -101,6 +104,7 @@ export class Scheduler implements Component {
     this.#fleet = new Fleet(this.#redis);
     const emit = (event: SchedulerEvent) => this.#emit(event);
     this.#board = new ProblemBoard(this.#fleet, emit);
+    this.#pools = new PoolWatch(this.#inputs, this.#fleet);
     this.#git = new GitSource({ home, env, onChange: () => this.#scanSoon() });
     this.#reader = new HomeReader({
       ...{ home, env, secretsDirs: settings.secretsDirs, git: this.#git },
@@ -119,6 +123,7 @@ export class Scheduler implements Component {
     const report = (error: unknown) => log.warn({ err: error }, 'will be tried again');
     this.#recurring = [
       new Recurring(() => this.#serial.run(() => this.#correct()), WATCH_MS, report),
+      new Recurring(() => this.#serial.run(() => this.#lookAtPools()), HEARTBEAT_MS, report),
       new Recurring(() => this.#collectGarbage(), COLLECT_GARBAGE_MS, report),
       new Recurring(() => this.#serial.run(() => this.#discoverHeld()), HELD_AGAIN_MS, report),
     ];
@@ -228,6 +233,7 @@ export class Scheduler implements Component {
       this.#scanSoon();
     }
     const records = (await this.#collectors.list()).map((view) => view.record);
+    this.#pools.knows(records);
     const pools = new Set([...this.#tickQueues.keys(), ...records.map(({ pool }) => pool)]);
     for (const pool of pools) {
       const own = records.filter((record) => record.pool === pool);
@@ -236,6 +242,11 @@ export class Scheduler implements Component {
     }
     const changed = await correctResidents(records, this.#residents);
     if (changed > 0) this.#options.log.info({ changed }, 'residents corrected');
+  }
+
+  async #lookAtPools(): Promise<void> {
+    this.#board.ofPools(await this.#pools.look());
+    await this.#board.publish();
   }
 
   async #discoverHeld(): Promise<void> {

@@ -10,8 +10,8 @@
 --   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'resident', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --
--- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap. Of the
--- skipped, those of a paused collector are counted apart, too. After `pauses.lua`.
+-- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap. Those
+-- that are skipped while paused are counted apart. After `pauses.lua`.
 
 local collector, lease = KEYS[1], KEYS[2]
 local job, worker, due, kind, ttl, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
@@ -44,10 +44,7 @@ if fresh then
 end
 
 if kind ~= 'manual' and (paused == '1' or paused_since(KEYS[4], collector)) then
-  if fresh then
-    count('skipped')
-    count('paused')
-  end
+  if fresh then count('skipped:paused') end
   return {'skipped', 'paused', ''}
 end
 

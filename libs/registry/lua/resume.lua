@@ -23,10 +23,7 @@ for i = 2, #KEYS do
     local missed = math.max(0, math.floor((since[i] - seen) / every)) -- before the pause: nobody held it
     redis.call('HINCRBY', collector, 'n:due', due)
     if missed > 0 then redis.call('HINCRBY', collector, 'n:missed', missed) end
-    if due > missed then
-      redis.call('HINCRBY', collector, 'n:skipped', due - missed)
-      redis.call('HINCRBY', collector, 'n:paused', due - missed)
-    end
+    if due > missed then redis.call('HINCRBY', collector, 'n:skipped:paused', due - missed) end
     redis.call('HSET', collector, 'seen', string.format('%.0f', seen + due * every))
   end
 end

@@ -121,6 +121,12 @@ export class Collectors {
 
 const COUNT_PREFIX = 'n:';
 
+/** Ticks that were skipped while paused are counted apart, and are of the skipped. */
+function withSkipped(counts: Record<string, number>): Record<string, number> {
+  const { skipped = 0, 'skipped:paused': paused = 0 } = counts;
+  return skipped + paused > 0 ? { ...counts, skipped: skipped + paused } : counts;
+}
+
 function toView(hash: Record<string, string>, pauses: readonly Pause[]): CollectorView | null {
   if (!hash['record']) return null;
   const counts = Object.entries(hash)
@@ -129,7 +135,7 @@ function toView(hash: Record<string, string>, pauses: readonly Pause[]): Collect
   const record = collectorRecordSchema.parse(JSON.parse(hash['record']));
   return {
     record,
-    counts: Object.fromEntries(counts),
+    counts: withSkipped(Object.fromEntries(counts)),
     lastOutcome: hash['lastOutcome'] ?? null,
     lastEndedMs: hash['lastEnded'] ? Number(hash['lastEnded']) : null,
     lastRunMs: hash['lastRunMs'] ? Number(hash['lastRunMs']) : null,

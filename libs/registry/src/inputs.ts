@@ -72,7 +72,7 @@ const NAMES_KEPT_MS = 7 * 24 * 3600 * 1000;
 
 /**
  * The inputs, their versions, and what was found in each. One hash an input: `latest`, `active` (the number in force),
- * `fingerprint` (of what was put last, so that a roll-back stays until the files change), `name`, `file`, and of each
+ * `pool` (of the newest), `fingerprint` (of what was put last, so that a roll-back stays until the files change), `name`, `file`, and of each
  * version its record `r:<number>` and what is known of it `v:<number>`; `resident`, why it had to become that.
  */
 export class Inputs {
@@ -91,7 +91,7 @@ export class Inputs {
     const fingerprint = fingerprintOf(content);
     const [known, latest, active] = await this.#redis.hmget(hash, 'fingerprint', 'latest', 'active');
     if (known === fingerprint && latest) {
-      await this.#redis.hset(hash, 'file', file);
+      await this.#redis.hset(hash, { file, pool: content.pool });
       return { number: Number(latest), changed: false };
     }
     if (Number(latest ?? 0) < above) await this.#redis.hset(hash, 'latest', above);
@@ -130,6 +130,7 @@ export class Inputs {
       .multi()
       .hset(hash, {
         ...fields,
+        pool: content.pool,
         [`r:${number}`]: JSON.stringify(record),
         [`v:${number}`]: JSON.stringify(facts),
       })
@@ -217,6 +218,20 @@ export class Inputs {
       const key = names[index];
       return key && name && file ? [{ key, name, file }] : [];
     });
+  }
+
+  /** The pool of each input's newest version; inputs that an earlier release has put are there once they are read again. */
+  async pools(): Promise<ReadonlyMap<string, string>> {
+    const names = await this.names();
+    const pipeline = this.#redis.pipeline();
+    for (const key of names) pipeline.hget(keys.input(key), 'pool');
+    const replies = (await pipeline.exec()) ?? [];
+    return new Map(
+      names.flatMap((key, index) => {
+        const pool = replies[index]?.[1] as string | null;
+        return pool ? [[key, pool] as const] : [];
+      }),
+    );
   }
 
   /** Every version of every input that is kept. */

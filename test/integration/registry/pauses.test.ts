@@ -58,7 +58,7 @@ describe('a pause that an operator orders', () => {
       expect((await collectors.get(idOf('A')))?.pauses).toMatchObject([{ target, ...order }]);
       expect(await pauses.resume([target], [])).toBe(1);
       expect(await claim('A')).toBe('claimed');
-      expect(await counts('A')).toMatchObject({ run: 2, skipped: 2, paused: 2 });
+      expect(await counts('A')).toMatchObject({ run: 2, skipped: 2, 'skipped:paused': 2 });
       expect(await pauses.list()).toEqual([]);
     },
   );
@@ -150,7 +150,7 @@ describe('a pause of residents', () => {
     await pauses.resume([{ scope: 'fleet' }], [schedulerId(one.id)]);
     expect(await counts('A')).toEqual({ due: 4, run: 4 }); // paused still
     await pauses.resume([target], [schedulerId(one.id)]);
-    expect(await counts('A')).toEqual({ due: 14, run: 4, missed: 6, skipped: 4, paused: 4 });
+    expect(await counts('A')).toEqual({ due: 14, run: 4, missed: 6, skipped: 4, 'skipped:paused': 4 });
     expect(Number(await server.redis.hget(hash, 'seen'))).toBe(Math.round(seen) + 10 * hourMs);
   });
 });

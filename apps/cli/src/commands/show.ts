@@ -2,6 +2,7 @@ import { type ResidentReason, type RunRecord, schedulerId } from '@pythond/jobs'
 import {
   Collectors,
   type CollectorView,
+  Fleet,
   heldProblem,
   Inputs,
   Residents,
@@ -31,12 +32,14 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
     const view = await findCollector(collectors, wanted);
     const { id, input, inputNumber } = view.record;
     const inputs = new Inputs(redis);
-    const [runs, record, rollout, resident] = await Promise.all([
+    const [runs, record, rollout, workers, resident] = await Promise.all([
       collectors.runs(id, flags.runs),
       inputs.get(input, inputNumber),
       inputs.rollout(input),
+      new Fleet(redis).workers(),
       view.record.resident ? new Residents(redis).view(input, inputNumber) : null,
     ]);
+    const isServed = workers.some(({ pools }) => pools.includes(view.record.pool));
     const held = rollout?.versions.find(({ state }) => state === 'held') ?? null;
     if (flags.json) {
       const { bundle = null, cmd = null } = record ?? {};
@@ -46,6 +49,7 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
         inputNumber,
         bundle,
         cmd,
+        poolServed: isServed,
         heldBack: held && { number: held.number, ...held.held },
         runs,
         residentProcess: resident && withoutPlan(resident),
@@ -53,6 +57,7 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
       return exitCodes.ok;
     }
     printView(context.terminal, view, record?.bundle ?? null, record?.cmd ?? null, rollout?.file ?? null);
+    if (!isServed) printUnserved(context.terminal, view.record.pool);
     if (rollout) printHeld(context.terminal, rollout);
     if (view.record.resident) printResident(context.terminal, view.record.resident, resident);
     const shown = view.running ? [view.running, ...runs] : runs;
@@ -83,11 +88,16 @@ function printView(
   );
   if (bundle) line('bundle', bundle.slice(0, 16));
   const ticks = ['due', 'run', 'skipped', 'missed', 'lost'].map((name) => `${counts[name] ?? 0} ${name}`);
-  const whilePaused = counts['paused'] ? ` (${counts['paused']} skipped while paused)` : '';
+  const whilePaused = counts['skipped:paused'] ? ` (${counts['skipped:paused']} skipped while paused)` : '';
   line('ticks', ticks.join(' · ') + whilePaused);
   for (const one of pauses) line('paused', pauseText(one));
   if (record.paused) line('paused', filePauseText(`input ${record.input}`, file));
   print(terminal);
+}
+
+function printUnserved(terminal: Terminal, pool: string): void {
+  const text = `no worker serves its pool, ${oneLine(pool)}: it does not run`;
+  print(terminal, `${terminal.colors.yellow('!')} ${text}\n`);
 }
 
 /** A newer version of its input that does not take over. */
