@@ -109,6 +109,21 @@ class Slow(DataKitFramework):
     const counts = await fleet.counts(id);
     expect(counts['skipped']).toBeGreaterThanOrEqual(5);
     expectTicksToAddUp(counts);
+
+    const told = JSON.parse((await fleet.cli('ticks', 'slow', '--json')).stdout);
+    expect(told.collectors).toMatchObject([
+      { id, ticks: { due: counts['due'], skipped: { overlap: counts['skipped'] } }, unaccounted: 0 },
+    ]);
+    expect(told.lags).toMatchObject([{ pool: 'default' }]);
+    expect(told.lags[0].ticks).toBeGreaterThanOrEqual(10);
+    expect(told.lags[0].p50Ms).toBeLessThanOrEqual(told.lags[0].p99Ms);
+    const { stdout, code } = await fleet.cli('ticks');
+    expect({ code, words: stdout.split(/\s+/).slice(0, 4) }).toEqual({
+      ...{ code: 0, words: ['COLLECTOR', 'DUE', 'RUN', 'SKIPPED'] },
+    });
+    expect(stdout).toContain(`Skipped: ${counts['skipped']} overlap.`);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(await fleet.cli('ticks', 'nothing')).toMatchObject({ code: 2, stdout: '' });
   });
 });
 

@@ -39,6 +39,7 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
   addPause(program, context, onEnd);
   addState(program, context, onEnd);
   addLedger(program, context, onEnd);
+  addTicks(program, context, onEnd);
   addDead(program, context, onEnd);
   addRollout(program, context, onEnd);
   addApps(program, context, onEnd);
@@ -189,6 +190,20 @@ function addLedger(program: Command, context: Context, onEnd: (code: ExitCode) =
     .action(async (collector: string | undefined, flags) => {
       const { ledger } = await import('./commands/ledger.ts');
       onEnd(await ledger(context, collector, flags));
+    });
+}
+
+function addTicks(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  program
+    .command('ticks')
+    .description('what became of every due tick: due = run + skipped + missed + lost; and the lag')
+    .argument('[collectors...]', 'ids, or parts of ids (default: all)')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExamples:\n  $ pythond ticks\n  $ pythond ticks Demo web/ --json')
+    .action(async (collectors: string[], flags) => {
+      const { ticks } = await import('./commands/ticks.ts');
+      onEnd(await ticks(context, collectors, flags));
     });
 }
 

@@ -1,6 +1,7 @@
 import { type CollectorRecord, collectorRecordSchema, parseTickId, type TickRef } from '@pythond/jobs';
 import type { JobContext, JobEnd } from '@pythond/queue';
 import type { Claim, Leases } from '@pythond/registry';
+import type { Histogram } from '@pythond/telemetry';
 import type { WorkerEvent } from './events.ts';
 import type { TickRun } from './run-tick.ts';
 import type { HeldState, StateCache } from './state-cache.ts';
@@ -10,6 +11,8 @@ export interface CollectDeps {
   readonly leases: Pick<Leases, 'claim'>;
   readonly runs: TickRun;
   readonly states: StateCache;
+  /** Told how long each tick of the grid waited for a worker. */
+  readonly lag: Pick<Histogram, 'observe'>;
   readonly emit: (event: WorkerEvent) => void;
 }
 
@@ -35,6 +38,9 @@ export class Collect {
   async process(context: JobContext): Promise<JobEnd> {
     const tick = parseTickId(context.id);
     if (!tick) return { kind: 'give-up', reason: `job ${context.id} is not a tick` };
+    if (tick.kind === 'grid' && context.attempt === 1) {
+      this.#deps.lag.observe(Math.max(0, context.takenMs - tick.dueMs));
+    }
     const held = this.#deps.states.get(tick.scheduler);
     const claim = await this.#deps.leases.claim({
       scheduler: tick.scheduler,
@@ -48,7 +54,8 @@ export class Collect {
     });
     switch (claim.kind) {
       case 'skipped':
-        if (claim.reason === 'done') return { kind: 'done', value: 'done' };
+        if (claim.reason === 'done' || claim.reason === 'counted')
+          return { kind: 'done', value: claim.reason };
         return this.#skipped(tick, claim.reason);
       case 'lost':
         return this.#skipped(tick, 'lost');

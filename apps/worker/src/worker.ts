@@ -8,7 +8,17 @@ import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import { Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
 import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
-import { BundleArchive, Fleet, HEARTBEAT_MS, Inputs, Leases, Rates, Residents } from '@pythond/registry';
+import {
+  BundleArchive,
+  Fleet,
+  GatheredLags,
+  HEARTBEAT_MS,
+  Inputs,
+  Leases,
+  Rates,
+  Residents,
+  type WorkerView,
+} from '@pythond/registry';
 import { createHostPool, type HostEvent, type HostPool, removeFolder } from '@pythond/runner';
 import type { SandboxLevel } from '@pythond/sandbox';
 import type { Logger } from '@pythond/telemetry';
@@ -94,6 +104,7 @@ export class Worker implements Component {
   /** Hosts that were not asked to end, by reason. */
   readonly #hostDeaths: Record<string, number> = {};
   readonly #states = new StateCache();
+  readonly #lags = new GatheredLags();
   #residents: ResidentHolder | undefined;
   #auto: AutoIsolation | undefined;
   #published: string | null = null;
@@ -206,6 +217,7 @@ export class Worker implements Component {
       leases,
       runs,
       states: this.#states,
+      lag: this.#lags.of(pool),
       emit: (event) => this.#emit(event),
     });
     const registry = new Inputs(this.#redis);
@@ -285,7 +297,7 @@ export class Worker implements Component {
     this.#published = await this.#fleet.publishedDatakit();
     this.#clocks.sees(this.#ownDatakit);
     const { name, version, pools, concurrency } = this.#options;
-    await this.#fleet.beat({
+    const view: WorkerView = {
       name,
       host: hostname(),
       pid: process.pid,
@@ -299,7 +311,14 @@ export class Worker implements Component {
       sandbox: this.#sandbox?.level ?? 'strict',
       hostDeaths: this.#hostDeaths,
       clocksOff: this.#clocks.off,
-    });
+    };
+    const lags = this.#lags.take();
+    try {
+      await this.#fleet.beat(view, lags);
+    } catch (error) {
+      this.#lags.putBack(lags);
+      throw error;
+    }
   }
 
   #emit(event: WorkerEvent): void {

@@ -7,18 +7,24 @@
 --   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it,
 --    version of the state or '' when there is none, the state or '' when the worker holds it,
 --    when its first try was taken (ms), so that a re-run gives its points the same times}
---   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'resident', holder or ''}
+--   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'counted' | 'resident', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --
--- Every grid tick is counted exactly once: run, skipped or lost here, missed when a later one shows the gap. Those
--- that are skipped while paused are counted apart. After `pauses.lua`.
+-- Every grid tick is counted exactly once: run or skipped here, missed when a later one shows the gap. One that was counted
+-- as run and whose end was never recorded is counted as lost instead when a later one starts: nobody runs it again then.
+-- libs/registry/src/tick-counts.ts says what adds up to what.
+--
+-- seen: the latest tick that was taken     seenEvery: its grid's interval     rest: '1', what was due since is not counted
+-- started: the latest that was started     open: the same until its end is recorded
+-- After `pauses.lua`.
 
 local collector, lease = KEYS[1], KEYS[2]
 local job, worker, due, kind, ttl, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 
 local fields = redis.call('HMGET', collector, 'version', 'every', 'paused', 'seen', 'started', 'epoch', 'resident',
-  'done', 'tried', 'triedMs')
+  'done', 'tried', 'triedMs', 'open', 'seenEvery', 'rest')
 local version, every, paused, seen, started, epoch = fields[1], tonumber(fields[2] or '0'), fields[3], tonumber(fields[4] or '0'), tonumber(fields[5] or '0'), fields[6]
+local open, seenEvery, rest = tonumber(fields[11] or '0'), tonumber(fields[12] or '0'), fields[13]
 if not version then return {'skipped', 'gone', ''} end
 if fields[7] == '1' then return {'skipped', 'resident', ''} end -- its resident runs it, and counts its ticks
 
@@ -33,14 +39,17 @@ local grid = kind == 'grid'
 local fresh = grid and due > seen -- this tick was not seen before, so it is to be counted
 if fresh then
   count('due')
-  if seen > 0 and every > 0 then
-    local gap = math.floor((due - seen) / every + 0.5) - 1
+  local sameGrid = (seenEvery == 0 or seenEvery == every) and every > 0 and (due - seen) % every == 0
+  if seen > 0 and sameGrid and rest ~= '1' then
+    local gap = (due - seen) / every - 1
     if gap > 0 then
       count('due', gap)
       count('missed', gap)
     end
   end
   redis.call('HSET', collector, 'seen', due)
+  if seenEvery ~= every then redis.call('HSET', collector, 'seenEvery', every) end
+  if rest == '1' then redis.call('HDEL', collector, 'rest') end
 end
 
 if kind ~= 'manual' and (paused == '1' or paused_since(KEYS[4], collector)) then
@@ -48,17 +57,19 @@ if kind ~= 'manual' and (paused == '1' or paused_since(KEYS[4], collector)) then
   return {'skipped', 'paused', ''}
 end
 
-if grid and started > due then
-  count('lost')
-  count('run', -1) -- it was counted as run when it started the first time
-  return {'lost'}
+if grid and started > due then return {'lost'} end
+if grid and not fresh then
+  -- it was counted as skipped or missed, and its job came again
+  if started ~= due then return {'skipped', 'counted', ''} end
+  -- it was recorded, and a run by hand since (`seenEvery` is not there where an earlier version counted it)
+  if open == 0 and seenEvery > 0 then return {'skipped', 'done', ''} end
 end
 
 local holder = redis.call('GET', lease)
 local again = false
 if holder then
   if jobOf(holder) ~= job then
-    if fresh then count('skipped') end
+    if fresh then count('skipped:overlap') end
     return {'skipped', 'overlap', holder}
   end
   again = true
@@ -70,12 +81,20 @@ if fields[9] == job then
 else
   redis.call('HSET', collector, 'tried', job, 'triedMs', triedMs)
 end
+if grid and fresh then
+  if open > 0 then -- the one before was started, and its end never recorded
+    count('lost')
+    count('run', -1)
+  end
+  count('run')
+  if every > 0 and tonumber(triedMs) - due > every then count('late') end
+end
 if grid then
-  again = again or started == due
-  redis.call('HSET', collector, 'started', due)
+  again = again or not fresh
+  redis.call('HSET', collector, 'started', due, 'open', due)
 end
 
-if again then count('rerun') elseif grid then count('run') end
+if again then count('rerun') end
 local fence = (epoch or '0') .. '.' .. redis.call('HINCRBY', collector, 'fence', 1)
 local value = fence .. '|' .. job .. '|' .. worker
 redis.call('SET', lease, value, 'PX', ttl)

@@ -16,8 +16,12 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   redis.call('HINCRBY', collector, 'n:stale', 1)
   return 0
 end
-redis.call('HINCRBY', collector, 'n:' .. ARGV[2], 1)
-if ARGV[2] == 'lost' and ARGV[9] == 'grid' then redis.call('HINCRBY', collector, 'n:run', -1) end
+if ARGV[2] ~= 'lost' then
+  redis.call('HINCRBY', collector, 'n:' .. ARGV[2], 1)
+elseif ARGV[9] == 'grid' then -- else it was no tick's, and no tick is lost
+  redis.call('HINCRBY', collector, 'n:lost', 1)
+  redis.call('HINCRBY', collector, 'n:run', -1)
+end
 redis.call('HDEL', collector, 'running')
 redis.call('HSET', collector, 'lastOutcome', ARGV[2], 'lastEnded', ARGV[7], 'lastRunMs', ARGV[8])
 write_history(KEYS[3], KEYS[4], ARGV[3], ARGV[4], ARGV[5], ARGV[6])

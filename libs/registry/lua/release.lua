@@ -10,13 +10,15 @@
 -- Gives 1; 0 when the lease is somebody else's by now: then nothing is written but the points and that count.
 
 local collector, lease = KEYS[1], KEYS[2]
-if redis.call('HGET', collector, 'done') == ARGV[1] then return 1 end -- its answer was lost, and it comes again
+local known = redis.call('HMGET', collector, 'done', 'open')
+if known[1] == ARGV[1] then return 1 end -- its answer was lost, and it comes again
 local first = ledger_released(KEYS[6], collector, ARGV[1], ARGV[13], ARGV, 14)
 if redis.call('GET', lease) ~= ARGV[1] then
   if first then redis.call('HINCRBY', collector, 'n:stale', 1) end
   return 0
 end
 redis.call('DEL', lease)
+if known[2] and known[2] == string.match(ARGV[1], '^[^|]*|repeat:[^|:]*:(%d+)|') then redis.call('HDEL', collector, 'open') end
 redis.call('HINCRBY', collector, 'n:' .. ARGV[2], 1)
 redis.call('HSET', collector, 'lastOutcome', ARGV[2], 'lastEnded', ARGV[7], 'lastRunMs', ARGV[8],
   'done', ARGV[1])

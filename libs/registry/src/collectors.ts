@@ -11,14 +11,19 @@ import type { Redis } from '@pythond/queue';
 import { keys } from './keys.ts';
 import { type Pause, Pauses, pausesOf } from './pauses.ts';
 import { STATE_OF_GONE_MS } from './states.ts';
+import { withSkipped } from './tick-counts.ts';
 
 /** Commands that registering a record takes. */
 const COMMANDS_EACH = 5;
+/** What would be due until its next tick is not counted as missed: nobody wants it. */
+const REST = { rest: '1' };
 
 /** A collector with what Redis has counted for it since it was registered. */
 export interface CollectorView {
   readonly record: CollectorRecord;
   readonly counts: Readonly<Record<string, number>>;
+  /** The tick that was started last, milliseconds, when its end is not recorded; null: it is, or a resident runs it. */
+  readonly openDueMs: number | null;
   readonly lastOutcome: string | null;
   readonly lastEndedMs: number | null;
   readonly lastRunMs: number | null;
@@ -54,6 +59,7 @@ export class Collectors {
         every: record.everyMs,
         paused: record.paused ? '1' : '0',
         resident: record.resident ? '1' : '0',
+        ...(record.paused && record.resident ? REST : {}),
       });
       // what a resident had going on is history once the collector has runs of its own
       if (record.resident) pipeline.hexists(hash, 'running');
@@ -71,8 +77,9 @@ export class Collectors {
       pipeline.srem(keys.collectors, id);
       pipeline.hdel(
         keys.collector(schedulerId(id)),
-        ...['record', 'version', 'paused', 'seen', 'resident', 'running'],
+        ...['record', 'version', 'paused', 'resident', 'running'],
       );
+      pipeline.hset(keys.collector(schedulerId(id)), REST);
       pipeline.pexpire(keys.state(schedulerId(id)), STATE_OF_GONE_MS);
     }
     await pipeline.exec();
@@ -121,12 +128,6 @@ export class Collectors {
 
 const COUNT_PREFIX = 'n:';
 
-/** Ticks that were skipped while paused are counted apart, and are of the skipped. */
-function withSkipped(counts: Record<string, number>): Record<string, number> {
-  const { skipped = 0, 'skipped:paused': paused = 0 } = counts;
-  return skipped + paused > 0 ? { ...counts, skipped: skipped + paused } : counts;
-}
-
 function toView(hash: Record<string, string>, pauses: readonly Pause[]): CollectorView | null {
   if (!hash['record']) return null;
   const counts = Object.entries(hash)
@@ -136,6 +137,7 @@ function toView(hash: Record<string, string>, pauses: readonly Pause[]): Collect
   return {
     record,
     counts: withSkipped(Object.fromEntries(counts)),
+    openDueMs: hash['open'] ? Number(hash['open']) : null,
     lastOutcome: hash['lastOutcome'] ?? null,
     lastEndedMs: hash['lastEnded'] ? Number(hash['lastEnded']) : null,
     lastRunMs: hash['lastRunMs'] ? Number(hash['lastRunMs']) : null,

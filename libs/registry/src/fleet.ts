@@ -1,6 +1,7 @@
 import type { Redis } from '@pythond/queue';
 import { z } from 'zod';
 import { keys } from './keys.ts';
+import { addLags, type PoolLag, readLags } from './lags.ts';
 
 /** A worker that does not renew this is gone. */
 export const HEARTBEAT_MS = 5_000;
@@ -48,12 +49,19 @@ export class Fleet {
     this.#redis = redis;
   }
 
-  async beat(worker: WorkerView): Promise<void> {
-    await this.#redis
+  /** @param lags of the ticks that it took since its last heartbeat */
+  async beat(worker: WorkerView, lags: readonly PoolLag[] = []): Promise<void> {
+    const beat = this.#redis
       .multi()
       .set(keys.worker(worker.name), JSON.stringify(worker), 'PX', HEARTBEAT_TTL_MS)
-      .sadd(keys.workers, worker.name)
-      .exec();
+      .sadd(keys.workers, worker.name);
+    addLags(beat, lags);
+    await beat.exec();
+  }
+
+  /** Of all ticks of grids that workers took, since Redis began; residents have no queue to wait in. */
+  lags(): Promise<PoolLag[]> {
+    return readLags(this.#redis);
   }
 
   async leave(worker: string): Promise<void> {

@@ -25,6 +25,7 @@ export {
   type Rollout,
 } from './inputs.ts';
 export { keys } from './keys.ts';
+export { GatheredLags, LAG_BOUNDS_MS, type PoolLag } from './lags.ts';
 export {
   type Claim,
   type ClaimRequest,
@@ -47,3 +48,10 @@ export {
   type WantedResident,
 } from './residents.ts';
 export { namesIn, type StateNames, States, type StateView } from './states.ts';
+export {
+  skippedTicks,
+  sumOfTicks,
+  type TickCounts,
+  tickCounts,
+  unaccountedTicks,
+} from './tick-counts.ts';

@@ -14,6 +14,8 @@ export const keys = {
   problems: key('problems'),
   workers: key('workers'),
   worker: (name: string) => key('worker', name),
+  lags: key('lags'),
+  mostLags: key('lags-most'),
   bundle: (digest: string) => key('bundle', digest),
   bundles: key('bundles'),
   settings: key('settings'),

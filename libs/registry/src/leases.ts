@@ -46,8 +46,8 @@ export type Claim =
   | { readonly kind: 'skipped'; readonly reason: SkipReason; readonly holder: string }
   | { readonly kind: 'lost' };
 
-/** `done`: the tick's run is recorded; only its job was not completed. */
-type SkipReason = 'overlap' | 'paused' | 'gone' | 'done' | 'resident';
+/** `done`: the tick's run is recorded; only its job was not completed. `counted`: it was skipped or missed before. */
+type SkipReason = 'overlap' | 'paused' | 'gone' | 'done' | 'counted' | 'resident';
 
 export interface Release {
   readonly scheduler: string;

@@ -9,10 +9,20 @@ export class Histogram {
   readonly #counts: number[];
   #total = 0;
   #sum = 0;
+  #max = 0;
 
   constructor(bounds: readonly number[] = LAG_BUCKETS_MS) {
     this.bounds = bounds;
     this.#counts = new Array<number>(bounds.length + 1).fill(0);
+  }
+
+  /** As it was stored: a count for each bound, and one more for what lies beyond the last. Its sum is not known. */
+  static of(bounds: readonly number[], counts: readonly number[], max: number): Histogram {
+    const histogram = new Histogram(bounds);
+    for (const bucket of histogram.#counts.keys()) histogram.#counts[bucket] = counts[bucket] ?? 0;
+    histogram.#total = histogram.#counts.reduce((sum, count) => sum + count, 0);
+    histogram.#max = max;
+    return histogram;
   }
 
   get total(): number {
@@ -21,6 +31,11 @@ export class Histogram {
 
   get sum(): number {
     return this.#sum;
+  }
+
+  /** The greatest value; 0 when empty. */
+  get max(): number {
+    return this.#max;
   }
 
   get counts(): readonly number[] {
@@ -33,6 +48,16 @@ export class Histogram {
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#total += 1;
     this.#sum += value;
+    this.#max = Math.max(this.#max, value);
+  }
+
+  /** Adds what another of the same bounds has counted. */
+  add(other: Histogram): void {
+    for (const [bucket, count] of other.#counts.entries())
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+    this.#total += other.#total;
+    this.#sum += other.#sum;
+    this.#max = Math.max(this.#max, other.#max);
   }
 
   /** The least bound under which at least `q` (0 to 1) of the values lie; Infinity beyond the last; NaN when empty. */

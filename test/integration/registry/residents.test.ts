@@ -213,12 +213,12 @@ describe('a call of run() in a resident', () => {
     await begin(lease, 11_007);
     expect(await counts()).toEqual({ due: 2, run: 2 });
     await begin(lease, 14_007); // the one before took more than two intervals
-    expect(await counts()).toEqual({ due: 5, run: 3, skipped: 2 });
+    expect(await counts()).toEqual({ due: 5, run: 3, skipped: 2, 'skipped:overlap': 2 });
     await residents.release(wanted, lease, 0);
     const next = await claim(wanted, 'w2');
     await begin(next, 15_500, 'first');
     await begin(next, 18_007); // at 15,007 there was no process, at 16,007 and 17,007 it was busy
-    expect(await counts()).toEqual({ due: 9, run: 4, skipped: 4, missed: 1 });
+    expect(await counts()).toEqual({ due: 9, run: 4, skipped: 4, 'skipped:overlap': 4, missed: 1 });
   });
 
   it('that goes on is shown, and its ticks are skipped', async () => {
