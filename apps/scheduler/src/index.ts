@@ -10,3 +10,4 @@ export {
   prepareInput,
 } from './rollout.ts';
 export { Scheduler, type SchedulerOptions } from './scheduler.ts';
+export { type Corrections, correctSchedules, type ScheduleFault } from './schedules.ts';

@@ -33,7 +33,7 @@ import { PoolWatch } from './pool-watch.ts';
 import { ProblemBoard } from './problem-board.ts';
 import { correctResidents } from './residents.ts';
 import { discoverAgain } from './rollout.ts';
-import { correctSchedules } from './schedules.ts';
+import { type Corrections, correctSchedules } from './schedules.ts';
 import { Serial } from './serial.ts';
 
 export interface SchedulerOptions {
@@ -238,7 +238,7 @@ export class Scheduler implements Component {
     for (const pool of pools) {
       const own = records.filter((record) => record.pool === pool);
       const done = await correctSchedules(this.#ticks(pool), own, Date.now());
-      if (done.upserted + done.removed > 0) this.#options.log.info({ pool, ...done }, 'schedules corrected');
+      this.#logCorrections(pool, done);
     }
     const changed = await correctResidents(records, this.#residents);
     if (changed > 0) this.#options.log.info({ changed }, 'residents corrected');
@@ -247,6 +247,13 @@ export class Scheduler implements Component {
   async #lookAtPools(): Promise<void> {
     this.#board.ofPools(await this.#pools.look());
     await this.#board.publish();
+  }
+
+  #logCorrections(pool: string, { upserted, removed }: Corrections): void {
+    const faults = Object.keys(upserted);
+    if (faults.length + removed === 0) return;
+    const isStrange = faults.some((fault) => fault === 'broken' || fault === 'far-ahead');
+    this.#options.log[isStrange ? 'warn' : 'info']({ pool, upserted, removed }, 'schedules corrected');
   }
 
   async #discoverHeld(): Promise<void> {

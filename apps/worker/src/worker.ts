@@ -222,7 +222,7 @@ export class Worker implements Component {
     });
     const registry = new Inputs(this.#redis);
     const deps = { worker: name, inputs, registry, hosts, discovered: this.#discovered };
-    const onError = (error: Error) => log.warn({ err: error, pool }, 'queue');
+    const onError = (error: Error, before: number) => log.warn({ err: error, pool, before }, 'queue');
     const connection = this.#blocking;
     return [
       new JobWorker({

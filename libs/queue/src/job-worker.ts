@@ -1,6 +1,7 @@
-import { pause } from '@pythond/lifecycle';
+import { fullJitter, pause } from '@pythond/lifecycle';
 import { DelayedError, type Job, RateLimitError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { ErrorReports, isRefusal } from './error-reports.ts';
 import { PREFIX } from './names.ts';
 
 /** What BullMQ's locks and stall checks are set to: a killed worker's job runs again within 20 s. */
@@ -11,6 +12,9 @@ const VAIN_MS = 2_000;
 const VAIN_CHECK_MS = 100;
 /** A job that kills every worker that takes it is given up after so many starts. */
 const MAX_STARTED_ATTEMPTS = 3;
+/** While Redis refuses commands (out of memory, say) BullMQ would ask again at once, thousands of times a second. */
+const REFUSED_PAUSE = { baseMs: 200, capMs: 5_000 };
+const LEAST_REFUSED_MS = 100;
 
 export interface JobContext {
   readonly id: string;
@@ -49,7 +53,8 @@ export interface JobWorkerOptions {
   readonly connection: Redis;
   readonly concurrency: number;
   readonly process: (data: unknown, context: JobContext) => Promise<JobEnd>;
-  readonly onError: (error: Error) => void;
+  /** At most one of a kind every ten seconds; `before` is how many like it were not told since the last. */
+  readonly onError: (error: Error, before: number) => void;
   /** Milliseconds before try `attempt` + 1. */
   readonly backoffMs?: (attempt: number) => number;
   readonly limiter?: { readonly max: number; readonly duration: number };
@@ -77,26 +82,36 @@ function startBounds(maxStarts: number | null = MAX_STARTED_ATTEMPTS) {
   return { maxStalledCount: maxStarts, maxStartedAttempts: maxStarts };
 }
 
+/** Why nothing is taken: somebody asked for it, or Redis refuses commands. */
+type PauseReason = 'asked' | 'refused';
+
 /**
  * One BullMQ worker.
  *
- * States: running → stopping (takes nothing new; what runs goes on) → interrupted (after the drain time the signal of
+ * States: running ⇄ paused (takes nothing; what runs goes on; asked for, or for a while, longer each time, when Redis
+ * refuses commands) → stopping (takes nothing new; what runs goes on) → interrupted (after the drain time the signal of
  * each job fires, its processor answers `back`, and the job waits for another worker) → stopped. Where Redis is away
  * it is stopped all the same; its jobs are found stalled later.
  */
 export class JobWorker {
   readonly #worker: Worker;
   readonly #options: JobWorkerOptions;
+  readonly #paused = new Set<PauseReason>();
+  readonly #errors: ErrorReports;
+  #refusals = 0;
+  #goingOn: NodeJS.Timeout | undefined;
   #running = 0;
   #stopped: Promise<void> | undefined;
 
   constructor(options: JobWorkerOptions) {
     this.#options = options;
+    this.#errors = new ErrorReports(options.onError);
     // Three plain parameters: with fewer BullMQ hands out no signal and cancelJob does nothing.
     this.#worker = new Worker(
       options.queue,
       async (job: Job, token?: string, signal?: AbortSignal) => {
         this.#running += 1;
+        this.#refusals = 0;
         try {
           return await this.#run(job, token, signal);
         } finally {
@@ -123,7 +138,7 @@ export class JobWorker {
         },
       },
     );
-    this.#worker.on('error', options.onError);
+    this.#worker.on('error', (error) => this.#onError(error));
     this.#worker.on('lockRenewalFailed', (ids) => {
       for (const id of ids) this.#worker.cancelJob(id, 'lock-lost');
     });
@@ -134,12 +149,13 @@ export class JobWorker {
     await this.#worker.waitUntilReady();
   }
 
-  async pause(): Promise<void> {
-    await this.#worker.pause(true);
+  /** Takes nothing new until `resume`; what runs goes on. */
+  pause(): void {
+    this.#pauseFor('asked');
   }
 
   resume(): void {
-    this.#worker.resume();
+    this.#goOn('asked');
   }
 
   /** Takes nothing new, waits up to `drainMs` for what runs, then sends the rest back to the queue. */
@@ -148,7 +164,27 @@ export class JobWorker {
     return this.#stopped;
   }
 
+  #onError(error: Error): void {
+    this.#errors.add(error);
+    if (!isRefusal(error) || this.#paused.has('refused') || this.#stopped) return;
+    this.#refusals += 1;
+    this.#pauseFor('refused');
+    const jitter = { ...REFUSED_PAUSE, attempt: this.#refusals, random: Math.random };
+    this.#goingOn = setTimeout(() => this.#goOn('refused'), LEAST_REFUSED_MS + fullJitter(jitter));
+  }
+
+  #pauseFor(reason: PauseReason): void {
+    this.#paused.add(reason);
+    void this.#worker.pause(true);
+  }
+
+  #goOn(reason: PauseReason): void {
+    if (!this.#paused.delete(reason) || this.#paused.size > 0 || this.#stopped) return;
+    void this.#worker.resume();
+  }
+
   async #stop(drainMs: number): Promise<void> {
+    clearTimeout(this.#goingOn);
     const closed = this.#worker.close();
     const timer = setTimeout(() => this.#worker.cancelAllJobs('stopping'), drainMs);
     const over = new AbortController();

@@ -1,7 +1,8 @@
 import { type CollectorId, schedulerId } from '@pythond/jobs';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { PREFIX, queueNames } from './names.ts';
+import { key, PREFIX, queueNames } from './names.ts';
+import { Script } from './script.ts';
 
 /** When a collector is due: every `everyMs`, at `offsetMs` within it (1 ≤ offset < every), counted from 1970. */
 export interface Schedule {
@@ -16,16 +17,29 @@ export interface StoredSchedule {
   readonly everyMs: number;
   readonly offsetMs: number;
   readonly nextMs: number;
+  /** Whether the job of `nextMs` is to come, waits or is run now. If not, no tick of it will ever be due again. */
+  readonly goesOn: boolean;
 }
 
 /** How many upserts are under way at once: with 50 to 500 one Redis takes 13,000 a second. */
 const UPSERTS_IN_FLIGHT = 200;
 
+/** So many schedulers are looked at in one step of Redis: some milliseconds. */
+const LOOKED_AT_ONCE = 1_000;
+
+const lookScript = new Script(new URL('../lua/look-at-schedules.lua', import.meta.url));
+
 /** The collect queue of one pool, from the side that fills it: one BullMQ Job Scheduler a collector. */
 export class TickQueue {
   readonly #queue: Queue;
+  readonly #redis: Redis;
+  /** Those that the look takes, in its order. */
+  readonly #keys: readonly string[];
 
   constructor(pool: string, connection: Redis) {
+    this.#redis = connection;
+    const parts = ['repeat', 'delayed', 'prioritized', 'wait', 'paused', 'active'];
+    this.#keys = parts.map((part) => key(queueNames.collect(pool), part));
     this.#queue = new Queue(queueNames.collect(pool), { connection, prefix: PREFIX });
     this.#queue.on('error', () => undefined); // the connection reports its own errors
   }
@@ -52,19 +66,16 @@ export class TickQueue {
     });
   }
 
+  /** All Job Schedulers of the pool, by id. */
   async stored(): Promise<Map<string, StoredSchedule>> {
-    const all = await this.#queue.getJobSchedulers(0, -1);
-    return new Map(
-      all.map((entry) => [
-        entry.key,
-        {
-          scheduler: entry.key,
-          everyMs: entry.every ?? 0,
-          offsetMs: entry.offset ?? 0,
-          nextMs: entry.next ?? 0,
-        },
-      ]),
-    );
+    const ids = await this.#redis.zrange(this.#keys[0] ?? '', '0', '-1');
+    const all = new Map<string, StoredSchedule>();
+    for (let start = 0; start < ids.length; start += LOOKED_AT_ONCE) {
+      const some = ids.slice(start, start + LOOKED_AT_ONCE);
+      const reply = (await lookScript.run(this.#redis, this.#keys, some)) as string[];
+      for (const schedule of parseLook(reply)) all.set(schedule.scheduler, schedule);
+    }
+    return all;
   }
 
   /** A run outside the grid. `id` comes from `tickId`. */
@@ -84,6 +95,19 @@ export class TickQueue {
 
   async close(): Promise<void> {
     await this.#queue.close();
+  }
+}
+
+function* parseLook(reply: readonly string[]): Generator<StoredSchedule> {
+  for (let at = 0; at + 4 < reply.length; at += 5) {
+    const [scheduler = '', next, every, offset, goesOn] = reply.slice(at, at + 5);
+    yield {
+      scheduler,
+      everyMs: Number(every),
+      offsetMs: Number(offset),
+      nextMs: Number(next),
+      goesOn: goesOn === '1',
+    };
   }
 }
 
