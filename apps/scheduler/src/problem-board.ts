@@ -1,4 +1,5 @@
-import type { Fleet, Problem } from '@pythond/registry';
+import { hostname } from 'node:os';
+import { clockText, type Fleet, type Problem } from '@pythond/registry';
 import type { SchedulerEvent } from './events.ts';
 
 /** What is wrong now, as `ls` and the page show it; tells each problem when it comes and when it goes. */
@@ -7,6 +8,7 @@ export class ProblemBoard {
   readonly #emit: (event: SchedulerEvent) => void;
   #ofHome: readonly Problem[] = [];
   #ofPools: readonly Problem[] = [];
+  #clock: Problem | null = null;
   /** By input: a version that is held back. */
   readonly #held = new Map<string, Problem>();
   #told = new Map<string, Problem>();
@@ -30,6 +32,16 @@ export class ProblemBoard {
     this.#ofPools = problems;
   }
 
+  /** This machine's clock; `aheadMs`: by how much Redis's is ahead, null when it is right. */
+  ofClock(aheadMs: number | null): void {
+    if (aheadMs === null) {
+      this.#clock = null;
+      return;
+    }
+    const text = `${clockText(`${hostname()} (scheduler)`, aheadMs)}, so new schedules start too early or too late; set both by NTP`;
+    this.#clock = { level: 'error', code: 'clock-off-redis', text };
+  }
+
   hold(input: string, problem: Problem): void {
     this.#held.set(input, problem);
   }
@@ -40,7 +52,8 @@ export class ProblemBoard {
 
   /** Stores what changed; a Redis that is away is tried again with the next call. */
   async publish(): Promise<void> {
-    const problems = [...this.#ofHome, ...this.#ofPools, ...this.#held.values()];
+    const clock = this.#clock ? [this.#clock] : [];
+    const problems = [...this.#ofHome, ...this.#ofPools, ...this.#held.values(), ...clock];
     const now = new Map(problems.map((problem) => [problem.text, problem]));
     for (const [text, problem] of now) if (!this.#told.has(text)) this.#emit({ kind: 'problem', problem });
     for (const [text, problem] of this.#told)

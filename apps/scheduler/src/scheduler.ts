@@ -15,6 +15,7 @@ import {
   BundleArchive,
   Collectors,
   Fleet,
+  FleetClock,
   HEARTBEAT_MS,
   heldBackProblem,
   heldProblem,
@@ -83,6 +84,7 @@ export class Scheduler implements Component {
   readonly #watch: HomeWatch;
   readonly #board: ProblemBoard;
   readonly #pools: PoolWatch;
+  readonly #clock: FleetClock;
   #published: string | null = null;
   /** Folders and files outside of the home that inputs name. */
   #others: readonly string[] = [];
@@ -121,6 +123,11 @@ export class Scheduler implements Component {
       onTrouble: (message) => log.warn({ message }, 'edits are noticed by looking only'),
     });
     const report = (error: unknown) => log.warn({ err: error }, 'will be tried again');
+    this.#clock = new FleetClock({
+      ...{ redis: this.#redis, onError: report },
+      onOff: (aheadMs) => this.#board.ofClock(aheadMs),
+      onRight: () => this.#board.ofClock(null),
+    });
     this.#recurring = [
       new Recurring(() => this.#serial.run(() => this.#correct()), WATCH_MS, report),
       new Recurring(() => this.#serial.run(() => this.#lookAtPools()), HEARTBEAT_MS, report),
@@ -130,6 +137,7 @@ export class Scheduler implements Component {
   }
 
   async start(): Promise<void> {
+    await this.#clock.start();
     for (const rollout of await this.#inputs.rollouts()) {
       const problem = heldProblem(rollout);
       if (problem) this.#board.hold(rollout.input, problem);
@@ -154,6 +162,7 @@ export class Scheduler implements Component {
     this.#stopped = true;
     clearTimeout(this.#again);
     await runAll([
+      () => this.#clock.stop(),
       () => this.#watch.stop(),
       () => this.#git.stop(),
       ...this.#recurring.map((recurring) => () => recurring.stop()),
@@ -220,7 +229,7 @@ export class Scheduler implements Component {
       residents: this.#residents,
       ticks: (pool) => this.#ticks(pool),
       emit: (event) => this.#emit(event),
-      now: Date.now,
+      now: () => this.#clock.nowMs,
     });
     await this.#board.publish();
     return end;
@@ -237,9 +246,10 @@ export class Scheduler implements Component {
     const pools = new Set([...this.#tickQueues.keys(), ...records.map(({ pool }) => pool)]);
     for (const pool of pools) {
       const own = records.filter((record) => record.pool === pool);
-      const done = await correctSchedules(this.#ticks(pool), own, Date.now());
+      const done = await correctSchedules(this.#ticks(pool), own, this.#clock.nowMs);
       this.#logCorrections(pool, done);
     }
+    await this.#board.publish();
     const changed = await correctResidents(records, this.#residents);
     if (changed > 0) this.#options.log.info({ changed }, 'residents corrected');
   }

@@ -8,6 +8,8 @@ export interface ResidentHolderDeps extends ResidentLifeDeps {
   readonly maxResidents: number;
   readonly residents: Residents;
   readonly fleet: Pick<Fleet, 'workers'>;
+  /** Whether it may take any now; what it holds, it keeps. */
+  readonly mayTake: () => boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -74,6 +76,7 @@ export class ResidentHolder {
   }
 
   async #seek(): Promise<void> {
+    if (!this.#deps.mayTake()) return;
     await this.#countWorkers();
     for (const pool of this.#deps.pools) await this.#seekIn(pool);
   }

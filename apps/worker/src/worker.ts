@@ -10,7 +10,9 @@ import type { LatePolicy } from '@pythond/points';
 import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
 import {
   BundleArchive,
+  clockText,
   Fleet,
+  FleetClock,
   GatheredLags,
   HEARTBEAT_MS,
   Inputs,
@@ -63,6 +65,8 @@ export interface WorkerOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   readonly onEvent?: (event: WorkerEvent) => void;
+  /** This machine's clock as it is compared with Redis's; the default: the clock. */
+  readonly now?: () => number;
 }
 
 export const DEFAULT_DATAKIT = 'http://127.0.0.1:9529';
@@ -75,7 +79,8 @@ const DRAIN_MS = 20_000;
 /**
  * Pulls ticks, runs collectors, delivers their points. Everything it needs comes from Redis; nothing is lost with it.
  *
- * States: starting → working → draining (takes nothing new) → stopped. Stopping ends intake first, then runs, then
+ * States: starting → working → draining (takes nothing new) → stopped. While its clock differs from Redis's it takes
+ * nothing new either: its ticks would be early or late, and the schedules that it moves on far ahead. Stopping ends intake first, then runs, then
  * hosts, then what is still to be delivered, then connections.
  */
 export class Worker implements Component {
@@ -90,6 +95,7 @@ export class Worker implements Component {
   /** For what is asked of DataKits; points have a client of their own. */
   readonly #client: DataKitClient = createDataKitClient();
   readonly #clocks: ClockWatch;
+  readonly #fleetClock: FleetClock;
   readonly #lastErrors = new LastErrors({ client: this.#client });
   readonly #startedMs = Date.now();
   readonly #beat: Recurring;
@@ -133,6 +139,11 @@ export class Worker implements Component {
       onOff: (endpoint, aheadMs) => this.#emit({ kind: 'clock-off', endpoint, aheadMs }),
       onError: report,
     });
+    this.#fleetClock = new FleetClock({
+      ...{ redis: this.#redis, onError: report, ...(options.now ? { now: options.now } : {}) },
+      onOff: (aheadMs) => this.#onClockOff(aheadMs),
+      onRight: () => this.#onClockRight(),
+    });
     this.#beat = new Recurring(() => this.#heartbeat(), HEARTBEAT_MS, report);
   }
 
@@ -157,10 +168,12 @@ export class Worker implements Component {
     this.#hosts = createHostPool({ maxHosts, corePath, tmpDir: this.#tmpDir, onEvent });
     this.#auto = new AutoIsolation({ inputs, discover: (pool) => this.#discoverQueue(pool) });
     this.#keeper.start();
+    await this.#fleetClock.start();
     await this.#heartbeat();
     this.#beat.start();
     this.#clocks.start();
     this.#workers = this.#options.pools.flatMap((pool) => this.#takeFrom(pool));
+    if (this.#fleetClock.offMs !== null) for (const worker of this.#workers) worker.pause();
     await Promise.all(this.#workers.map((worker) => worker.ready()));
     this.#residents = this.#makeHolder(this.#inputs, this.#tmpDir);
     this.#residents.start();
@@ -176,6 +189,7 @@ export class Worker implements Component {
       () => this.#hosts?.stop(),
       () => this.#delivery.stop(),
       () => this.#clocks.stop(),
+      () => this.#fleetClock.stop(),
       () => this.#lastErrors.stop(),
       () => this.#client.close(),
       () => this.#outbox.close(),
@@ -259,6 +273,7 @@ export class Worker implements Component {
       sandbox: required(this.#sandbox).level,
       residents: new Residents(this.#redis),
       fleet: this.#fleet,
+      mayTake: () => this.#fleetClock.offMs === null,
       keeper: this.#keeper,
       outlet: this.#delivery,
       lastErrors: this.#lastErrors,
@@ -293,6 +308,17 @@ export class Worker implements Component {
     log.warn(event, 'host');
   }
 
+  #onClockOff(aheadMs: number): void {
+    const { log, name } = this.#options;
+    log.error({ aheadMs }, `${clockText(`${hostname()} (worker ${name})`, aheadMs)}: it takes no ticks`);
+    for (const worker of this.#workers) worker.pause();
+  }
+
+  #onClockRight(): void {
+    this.#options.log.info('the clock is that of Redis again, and it goes on');
+    for (const worker of this.#workers) worker.resume();
+  }
+
   async #heartbeat(): Promise<void> {
     this.#published = await this.#fleet.publishedDatakit();
     this.#clocks.sees(this.#ownDatakit);
@@ -311,6 +337,7 @@ export class Worker implements Component {
       sandbox: this.#sandbox?.level ?? 'strict',
       hostDeaths: this.#hostDeaths,
       clocksOff: this.#clocks.off,
+      redisClockOff: this.#fleetClock.offMs,
     };
     const lags = this.#lags.take();
     try {

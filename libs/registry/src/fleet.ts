@@ -1,5 +1,6 @@
 import type { Redis } from '@pythond/queue';
 import { z } from 'zod';
+import { clockText } from './fleet-clock.ts';
 import { keys } from './keys.ts';
 import { addLags, type PoolLag, readLags } from './lags.ts';
 
@@ -24,6 +25,8 @@ const workerViewSchema = z.object({
   hostDeaths: z.record(z.string(), z.number()).optional(),
   /** How many ms the clocks of DataKits are ahead, where that is too much; workers of earlier versions do not say. */
   clocksOff: z.record(z.string(), z.number()).optional(),
+  /** How many ms Redis's clock is ahead, where it is more than a second: then it takes no ticks; earlier versions do not say. */
+  redisClockOff: z.number().nullable().optional(),
 });
 export type WorkerView = z.infer<typeof workerViewSchema>;
 
@@ -110,7 +113,17 @@ export class Fleet {
   }
 }
 
-function clockProblems({ host, name, clocksOff = {} }: WorkerView): Problem[] {
+function clockProblems(worker: WorkerView): Problem[] {
+  return [...fleetClockProblem(worker), ...datakitClockProblems(worker)];
+}
+
+function fleetClockProblem({ host, name, redisClockOff = null }: WorkerView): Problem[] {
+  if (redisClockOff === null) return [];
+  const text = `${clockText(`${host} (worker ${name})`, redisClockOff)}, so it takes no ticks until it is right; set both by NTP`;
+  return [{ level: 'error', code: 'clock-off-redis', text }];
+}
+
+function datakitClockProblems({ host, name, clocksOff = {} }: WorkerView): Problem[] {
   return Object.entries(clocksOff).map(([endpoint, aheadMs]) => {
     const way = aheadMs > 0 ? 'behind' : 'ahead of';
     const seconds = Math.round(Math.abs(aheadMs) / 1000);

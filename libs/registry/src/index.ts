@@ -8,6 +8,7 @@ export {
   problemSchema,
   type WorkerView,
 } from './fleet.ts';
+export { clockText, FleetClock, type FleetClockOptions } from './fleet-clock.ts';
 export { type HeldBack, heldBackProblem, heldProblem } from './held-problem.ts';
 export type {
   HoldReason,
