@@ -114,15 +114,6 @@ describe('a tick', () => {
 describe('ticks that nobody wanted', () => {
   const after = due + 100 * EVERY_MS;
 
-  it('while the collector was paused are not missed', async () => {
-    await end(await started(due));
-    await collectors.register([{ ...record, paused: true }]);
-    await collectors.register([record]);
-    await end(await started(after));
-    await end(await started(after + 2 * EVERY_MS));
-    expect(await counts()).toEqual({ ...none, due: 4, run: 3, missed: 1 });
-  });
-
   it('while it was gone are not missed', async () => {
     await end(await started(due));
     await collectors.remove([id]);
