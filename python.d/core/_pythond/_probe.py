@@ -49,7 +49,7 @@ def verdict(version: int, seccomp: bool, drops_uid: bool, drops_capabilities: bo
     if not version:
         lacks('Landlock: files of the worker could be read and written',
               'use Linux 5.13 or newer (6.12 for all of it), with landlock in the kernel parameter lsm=, and a '
-              'container runtime whose seccomp profile allows the landlock calls (Docker 20.10.10 or newer)')
+              'container runtime whose seccomp profile allows the landlock calls (Docker 20.10.18 or newer)')
     elif version < landlock.SIGNALS_FROM and not drops_uid:
         lacks('Landlock ABI {}: a run could send signals to the worker, which has the same user'.format(version),
               'use Linux 6.12 or newer, or run the worker as root with an interpreter that everybody may read, so '
