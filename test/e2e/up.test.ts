@@ -223,6 +223,16 @@ describe('up --once', () => {
     await expectCleanEnd(up);
   });
 
+  it('ends with 2 and names the key where its data folder can not be made', slow, async () => {
+    const home = await homeOf({ x: collector('Steady', point('Steady')) });
+    await home.write({ '.pythond': 'a file' });
+    const { code, stderr } = await runCli(['up', '--once', '--home', home.dir]);
+    expect(stderr).toBe(
+      `The folder ${home.dir}/.pythond can't be made, or not be written by this user. Name another one with PYTHOND_DATA_DIR or data_dir, in a container one on a volume or a tmpfs.\n`,
+    );
+    expect(code).toBe(2);
+  });
+
   it('ends with 2 when there is nothing to run', slow, async () => {
     const standin = await startStandin();
     onTestFinished(() => standin.close());

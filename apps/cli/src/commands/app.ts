@@ -3,6 +3,7 @@ import { type Context, type HomeFlags, requireHome, settingsOf } from '../contex
 import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
 import { findRedis, reach } from '../fleet-connection.ts';
 import { type AppOptions, makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
+import { makeOwnFolder } from '../own-folder.ts';
 import { notConfined, sandboxOf } from '../sandbox-lines.ts';
 import { untilAborted } from '../until-aborted.ts';
 
@@ -26,6 +27,7 @@ export async function app(name: AppName, context: Context, flags: HomeFlags): Pr
   }
   await reach(redis);
   if (name === 'worker') {
+    await makeOwnFolder(settings, 'cacheDir');
     const warning = notConfined(await sandboxOf(context, settings));
     if (warning) context.terminal.err.write(`${warning}\n`);
   }

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { readInputs, type Settings } from '@pythond/config';
 import { createDataKitClient } from '@pythond/datakit';
@@ -13,6 +12,7 @@ import { embeddedRedisDir, reach } from '../fleet-connection.ts';
 import { makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
 import { Narrator } from '../narrator.ts';
 import { OnceWatch } from '../once-watch.ts';
+import { makeOwnFolder } from '../own-folder.ts';
 import { notConfined, sandboxOf } from '../sandbox-lines.ts';
 import { print } from '../terminal.ts';
 import { untilAborted } from '../until-aborted.ts';
@@ -53,7 +53,8 @@ export async function up(context: Context, flags: UpFlags): Promise<ExitCode> {
   const { home, datakit } = flags;
   const settings = await settingsOf(context, { ...(home ? { home } : {}), datakitUrl: datakit });
   await requireHome(settings);
-  await mkdir(settings.dataDir, { recursive: true });
+  await makeOwnFolder(settings, 'dataDir');
+  await makeOwnFolder(settings, 'cacheDir');
   const stack = new Stack();
   try {
     return await run(context, settings, flags, stack);
