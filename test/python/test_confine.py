@@ -105,6 +105,8 @@ class Honest:
         bodies.update((name, body) for name, (program, body) in IF_THERE.items() if shutil.which(program, path='/usr/bin:/bin:/usr/sbin'))
         bodies.update((name, body) for name, body in LIBRARIES.items() if importlib.util.find_spec(name))
         bodies.update((name, body) for name, (service, body) in IF_SERVED.items() if service in services.ports)
+        if os.statvfs(self.outer).f_flag & os.ST_NOEXEC:
+            del bodies['program_of_its_own']  # nobody can start a program there, confined or not
         for name, body in bodies.items():
             body = textwrap.dedent(body).strip()
             for service, port in services.ports.items():

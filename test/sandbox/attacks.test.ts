@@ -4,13 +4,12 @@ import { attackNames, CLASSES } from './table.mjs';
 
 /** Reached only when something is broken: the machine may be ten times slower than any that we have. */
 const timeout = 1_800_000;
-const reason = await whyNot();
 const modes = Object.entries(MODES) as [Mode, string][];
 const names = [...attackNames()].flatMap(([group, all]) => all.map((name) => `${group}: ${name}`));
 
 describe('attacks in a run and at import', { timeout }, () => {
   it.concurrent.for(modes)('are all held: %s (%s)', async ([mode], { skip, expect }) => {
-    const why = reason ?? whyUnconfined(mode);
+    const why = (await whyNot(mode)) ?? (await whyUnconfined(mode));
     skip(why !== null, why ?? '');
     const { results } = await runAttacks(mode);
     expect(results.filter(({ outcome }) => outcome !== 'held')).toEqual([]);
@@ -19,14 +18,21 @@ describe('attacks in a run and at import', { timeout }, () => {
   });
 
   /** Else they prove nothing. What the host does at either level is left out; its own tests say that it could fail. */
-  it.concurrent('succeed for the most part where nothing confines them', async ({ skip, expect }) => {
-    skip(reason !== null, reason ?? '');
-    const only = Object.entries(CLASSES).flatMap(([group, { host }]) => (host ? [] : [`${group}.`]));
-    const { results } = await runAttacks('root', { level: 'none', only, where: ['run'], quiet: true });
-    const escaped = results.filter(({ outcome }) => outcome === 'ESCAPED');
-    expect(results.length).toBeGreaterThan(300);
-    expect(escaped.length / results.length).toBeGreaterThan(0.6);
-  });
+  it.concurrent.for([
+    ['root', 0.6],
+    ['container', 0.5],
+  ] as const)(
+    'succeed for the most part where nothing confines them: %s',
+    async ([mode, least], { skip, expect }) => {
+      const why = await whyNot(mode);
+      skip(why !== null, why ?? '');
+      const only = Object.entries(CLASSES).flatMap(([group, { host }]) => (host ? [] : [`${group}.`]));
+      const { results } = await runAttacks(mode, { level: 'none', only, where: ['run'], quiet: true });
+      const escaped = results.filter(({ outcome }) => outcome === 'ESCAPED');
+      expect(results.length).toBeGreaterThan(300);
+      expect(escaped.length / results.length).toBeGreaterThan(least);
+    },
+  );
 });
 
 it('are a hundred at least, each class with a title', () => {

@@ -10,11 +10,12 @@ export interface AttackResult {
   readonly refused?: boolean;
 }
 
-export type Mode = 'root' | 'root-keeping-uid' | 'user' | 'container';
+export type Mode = 'root' | 'root-keeping-uid' | 'user' | 'container-like' | 'container' | 'container-root';
 
 export const MODES: Readonly<Record<Mode, string>>;
-export function whyNot(): Promise<string | null>;
-export function whyUnconfined(mode: Mode): string | null;
+export const USERS: Readonly<Partial<Record<Mode, string>>>;
+export function whyNot(mode: Mode): Promise<string | null>;
+export function whyUnconfined(mode: Mode): Promise<string | null>;
 export function runAttacks(
   mode: Mode,
   options?: {

@@ -12,10 +12,12 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { confinementOf, defaultPolicy } from '@pythond/sandbox';
 import { findPythons } from '../../tools/pythons.mjs';
+import { dockerOutput, PLAIN_USER, runWords, whyNoEngine } from './container/engine.mjs';
+import { PROJECT, testImage } from './container/image.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const OUTER = path.join(here, 'driver', 'outer.py');
-const HOST = path.join(here, '..', '..', 'python.d', 'core', 'pythond_host.py');
+const HOST = 'python.d/core/pythond_host.py';
 /** Within the range that `ownIdentity` gives out. */
 const OWN_UID = 61_234;
 
@@ -24,25 +26,45 @@ export const MODES = {
   root: 'root, hosts with a uid of their own',
   'root-keeping-uid': 'root, hosts that stay uid 0 without capabilities',
   user: 'a plain user',
-  container: 'uid 0 with no capabilities, no-new-privileges, read-only root, /tmp of its own',
+  'container-like': 'uid 0 with no capabilities, no-new-privileges, read-only root, /tmp of its own',
+  container: 'a plain user in a hardened container of a Docker engine',
+  'container-root': 'uid 0 in such a container',
 };
 
-/** Why attacks can't be made here: they are made in a disposable root or not at all. null: they can. */
-export async function whyNot() {
+/** The modes whose disposable root is a container: the user in it. */
+export const USERS = { container: PLAIN_USER, 'container-root': '0:0' };
+
+/** Why attacks can't be made here in a mode: they are made in a disposable root or not at all. null: they can. */
+export async function whyNot(mode) {
+  return mode in USERS ? whyNoEngine() : whyNoDisposableRoot();
+}
+
+async function whyNoDisposableRoot() {
   if (process.platform !== 'linux') return 'namespaces and Landlock exist on Linux only';
   const python = publicPython();
   if (python === null) return 'there is no Python that every user of the machine can start';
-  const { code, output } = await outer({ python }, 'ignore');
+  const { code, output } = await outer({}, 'ignore');
   return code === 0 ? null : `no disposable root can be made: ${output.trim()}`;
 }
 
 /** Why the sandbox can't be had here in a mode; null: it can. */
-export function whyUnconfined(mode) {
-  const { stdout } = spawnSync(publicPython(), ['-I', HOST, '--probe'], { encoding: 'utf8' });
-  const { landlockAbi, seccomp, dropCapabilities } = JSON.parse(stdout);
+export async function whyUnconfined(mode) {
+  const { landlockAbi, seccomp, dropCapabilities } = JSON.parse(await probeIn(mode));
   if (!seccomp || !dropCapabilities) return 'there is no seccomp here, or capabilities can not be dropped';
   const enough = mode === 'root' ? 1 : 6; // below 6, only a uid of their own keeps runs from sending signals to the worker
   return landlockAbi >= enough ? null : `Landlock is of ABI ${landlockAbi} here, and this takes ${enough}`;
+}
+
+async function probeIn(mode) {
+  if (mode in USERS)
+    return dockerOutput([...(await pythonOfImage(mode)), '-I', `${PROJECT}/${HOST}`, '--probe']);
+  return spawnSync(publicPython(), ['-I', path.join(here, '..', '..', HOST), '--probe'], { encoding: 'utf8' })
+    .stdout;
+}
+
+/** The words behind `docker` that start the Python of the test's image in a hardened container. */
+async function pythonOfImage(mode) {
+  return [...runWords(await testImage(), USERS[mode]), 'python3'];
 }
 
 /** A Python that any user can start: the player and its hosts run under it. */
@@ -56,22 +78,30 @@ export function publicPython() {
 
 /** Runs the attacks; resolves to {mode, level, results}. */
 export async function runAttacks(mode, { level = 'strict', rehearsal = false, quiet = false, ...more } = {}) {
-  const python = publicPython();
-  const config = { mode, level, rehearsal, ...more, python, policy: policyFor(python) };
+  const config = { mode, level, rehearsal, ...more, ...(await placeOf(mode, level)) };
   return runDriver(config, quiet ? 'ignore' : 'inherit');
 }
 
+/** Where the attacks are made: the Python there, what hosts are told for it, and the command that starts a container. */
+async function placeOf(mode, level) {
+  if (!(mode in USERS)) {
+    const python = publicPython();
+    const { stdout } = spawnSync(python, ['-c', ASK], { encoding: 'utf8' });
+    return { python, policy: policyFor(stdout) };
+  }
+  if (level !== 'strict' && mode !== 'container')
+    throw new Error('what nothing confines is nobody on the machine');
+  const words = await pythonOfImage(mode);
+  const told = await dockerOutput([...words, '-c', ASK]);
+  return { python: JSON.parse(told)[0], policy: policyFor(told), container: ['docker', ...words] };
+}
+
+const ASK =
+  'import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.path[1:]]))';
+
 /** What the worker would tell the hosts of an input that sets no policy key; the driver adds its own folders. */
-export function policyFor(python) {
-  const asked = spawnSync(
-    python,
-    [
-      '-c',
-      'import json, sys; print(json.dumps([sys.executable, sys.prefix, sys.base_prefix, sys.path[1:]]))',
-    ],
-    { encoding: 'utf8' },
-  );
-  const [executable, prefix, basePrefix, folders] = JSON.parse(asked.stdout);
+function policyFor(told) {
+  const [executable, prefix, basePrefix, folders] = JSON.parse(told);
   return confinementOf(defaultPolicy, {
     level: 'strict',
     mayDropUid: true,
@@ -95,7 +125,7 @@ async function outer(config, log) {
   try {
     const file = path.join(folder, 'config.json');
     writeFileSync(file, JSON.stringify(config));
-    return await started(config.python, ['-I', OUTER, file], log);
+    return await started(publicPython() ?? 'python3', ['-I', OUTER, file], log);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -5,3 +5,4 @@ export function attackNames(): ReadonlyMap<string, readonly string[]>;
 export function tableOf(
   document: string,
 ): ReadonlyMap<string, { readonly names: readonly string[]; readonly counts: readonly string[] }>;
+export const NOT_MADE: string;

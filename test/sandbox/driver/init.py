@@ -17,14 +17,15 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from disposable_root import STAGE, check_given_up, check_inside, check_unprivileged, foreign_mounts  # noqa: E402
+from disposable_root import STAGE, foreign_mounts  # noqa: E402
+from place import check  # noqa: E402
 
 PLAIN_UID = 64999
 _SILENCE_S = {'strict': 240.0, 'none': 30.0}  # for one attack; a machine that is ten times slower stays below
 
 
 def loopback_up():
-    """The network namespace is new as well, and its loopback is down."""
+    """The network namespace is new as well, and its loopback is down: an engine starts that of a container itself."""
     with socket.socket() as any_socket:
         request = struct.pack('16sH14x', b'lo', 0x1 | 0x40)
         fcntl.ioctl(any_socket, 0x8914, request)
@@ -38,7 +39,7 @@ class Init:
 
     def command(self, skip):
         player = [self.config['python'], '-I', STAGE + '/test/sandbox/driver/player.py', STAGE, str(skip), str(self.alone)]
-        if self.config['mode'] in ('root', 'root-keeping-uid'):
+        if 'container' in self.config or self.config['mode'] in ('root', 'root-keeping-uid'):
             return player
         if self.config['mode'] == 'user':
             ids = ['--reuid', str(PLAIN_UID), '--regid', str(PLAIN_UID), '--clear-groups', '--inh-caps=-all']
@@ -47,14 +48,15 @@ class Init:
         return ['setpriv', *ids, *player]
 
     def play(self):
-        loopback_up()
+        if 'container' not in self.config:
+            loopback_up()
         if self.config['mode'] == 'user':
             for folder, _, names in os.walk(STAGE):
                 for name in ['.', *names]:
                     os.chown(os.path.join(folder, name), PLAIN_UID, PLAIN_UID)
         while self._one_player():
             sweep()
-            clear()
+            clear([] if 'container' in self.config else foreign_mounts())
         sweep()
 
     def _one_player(self):
@@ -160,11 +162,11 @@ def sweep():
         pass
 
 
-def clear():
+def clear(mounts):
     """What the last player and its attacks left; they may have left folders a thousand deep, or without rights."""
     folders = [STAGE + '/play', *('%s/%s' % (top, name) for top in ('/tmp', '/var/tmp', '/dev/shm') for name in os.listdir(top)
                                   if name != 'suite')]
-    for point in foreign_mounts():
+    for point in mounts:
         subprocess.run(['umount', '-l', point], stderr=subprocess.DEVNULL)
     subprocess.run(['rm', '-rf', *folders], stderr=subprocess.DEVNULL)
 
@@ -174,9 +176,7 @@ def main():
         raise SystemExit('not in a namespace of its own: nothing is run')
     with open(STAGE + '/config.json') as file:
         config = json.load(file)
-    unprivileged = config['unprivileged']
-    check_inside(unprivileged)
-    check_unprivileged() if unprivileged else check_given_up()
+    check(config)
     init = Init(config)
     init.play()
     print(json.dumps({'mode': config['mode'], 'level': config['level'], 'results': init.results}))

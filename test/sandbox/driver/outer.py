@@ -1,6 +1,7 @@
 """Plays a suite in a disposable root (see disposable_root.py), and prints its report, one JSON object.
 
-    python3 outer.py CONFIG.json      {"mode", "level", "python", …}; without "mode": only whether it could be done
+    python3 outer.py CONFIG.json      {"mode", "level", "python", …}; without "mode": only whether it could be done;
+                                      with "container": the command that starts one, in it
 
 Exit code 75: it can't be contained here, and nothing was run; standard output says why.
 """
@@ -12,6 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+from container import run_in_container  # noqa: E402
 from disposable_root import STAGE, CanNotContain, run_contained  # noqa: E402
 
 _REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -43,8 +45,12 @@ def main() -> int:
             unprivileged = config['level'] == 'none' or config.get('rehearsal', False)
             config.update(stage=STAGE, unprivileged=unprivileged)
             files = dict(staged_files(), **{'config.json': json.dumps(config).encode()})
-            code, output = run_contained(files, [config['python'], '-I', STAGE + '/test/sandbox/driver/init.py'],
-                                         unprivileged=unprivileged, read_only=config['mode'] == 'container')
+            init = STAGE + '/test/sandbox/driver/init.py'
+            if 'container' in config:
+                code, output = run_in_container(files, [init], config['container'])
+            else:
+                code, output = run_contained(files, [config['python'], '-I', init], unprivileged=unprivileged,
+                                             read_only=config['mode'] == 'container-like')
     except CanNotContain as error:
         print(error)
         return _CAN_NOT_CONTAIN

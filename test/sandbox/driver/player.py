@@ -24,9 +24,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from canaries import Canaries  # noqa: E402
-from disposable_root import check_given_up, check_inside, check_unprivileged  # noqa: E402
 from hosts import PATIENCE_S, SuiteHost, frames, merged, start_sibling  # noqa: E402
 from outside import Outside, process, resident_kb, wait_until_gone  # noqa: E402
+from place import check  # noqa: E402
 
 GROUPS = ('worker_secrets', 'files', 'signals', 'siblings', 'network_on', 'network_off', 'kernel', 'limits', 'floods',
           'strays', 'frames', 'state', 'itself')
@@ -319,9 +319,7 @@ def main():
     os.set_inheritable(pipe.fileno(), False)
     with open(stage + '/config.json') as file:
         config = json.load(file)
-    unprivileged = config['unprivileged']
-    check_inside(unprivileged)
-    check_unprivileged() if unprivileged else check_given_up()
+    check(config)
     threading.stack_size(256 * 1024)
     Player(config, pipe).play(skip, int(sys.argv[3]))
 
