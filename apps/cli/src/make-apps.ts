@@ -35,7 +35,13 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
     // two workers of one machine have one name in the settings, but each is one of the fleet
     name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
     ...{ version, redis, pools, concurrency, cacheDir, secretsDirs, sandbox, corePath, env: context.env },
-    ...{ maxHosts: hosts, maxResidents: residents, datakit: datakitUrl, late: settings.late },
+    ...{
+      maxHosts: hosts,
+      maxHostBytes: settings.hostsMemory,
+      maxResidents: residents,
+      datakit: datakitUrl,
+      late: settings.late,
+    },
     outbox: outboxOptions(settings),
     log: logger('worker', options),
     ...(onEvent ? { onEvent } : {}),

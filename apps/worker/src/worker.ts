@@ -48,6 +48,8 @@ export interface WorkerOptions {
   /** Runs at once. */
   readonly concurrency: number;
   readonly maxHosts: number;
+  /** What they may use together. */
+  readonly maxHostBytes: number;
   /** Residents at once. */
   readonly maxResidents: number;
   /** The DataKit of inputs that name none; null: what the scheduler published, else DataKit's default address. */
@@ -148,7 +150,7 @@ export class Worker implements Component {
   }
 
   async start(): Promise<void> {
-    const { cacheDir, corePath, maxHosts, env, secretsDirs, log } = this.#options;
+    const { cacheDir, corePath, maxHosts, maxHostBytes, env, secretsDirs, log } = this.#options;
     this.#sandbox = await findSandbox({ wanted: this.#options.sandbox, env, corePath });
     log[this.#sandbox.level === 'none' ? 'warn' : 'info']({ sandbox: this.#sandbox.text }, 'sandbox');
     await mkdir(cacheDir, { recursive: true, mode: 0o755 });
@@ -165,7 +167,9 @@ export class Worker implements Component {
       cwd: this.#tmpDir,
     });
     const onEvent = (event: HostEvent) => this.#onHost(event);
-    this.#hosts = createHostPool({ maxHosts, corePath, tmpDir: this.#tmpDir, onEvent });
+    this.#hosts = createHostPool({
+      ...{ maxHosts, maxMemoryBytes: maxHostBytes, corePath, tmpDir: this.#tmpDir, onEvent },
+    });
     this.#auto = new AutoIsolation({ inputs, discover: (pool) => this.#discoverQueue(pool) });
     this.#keeper.start();
     await this.#fleetClock.start();

@@ -31,6 +31,7 @@ describe('the settings', () => {
         deadLetterAgeMs: 2_592_000_000,
         deadLetterBytes: 256 * 1024 ** 2,
         hosts: 32,
+        hostsMemory: 2 * 1024 ** 3,
         residents: 32,
         logLevel: 'info',
       },

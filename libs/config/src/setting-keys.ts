@@ -85,6 +85,12 @@ export const settingKeys = {
     ...{ fallback: 32, type: 'integer', default: '`32`', text: 'number' as const },
     about: 'Python hosts that a worker keeps ready, the least recently used leaving first: 1 to 1000.',
   }),
+  hostsMemory: size(
+    64 * MIB,
+    2048 * MIB,
+    '2GiB',
+    'What they use together at most; beyond it the idle ones leave, the least recently used first.',
+  ),
   residents: setting({
     read: integerReader({ min: 1, max: 1000 }),
     ...{ fallback: 32, type: 'integer', default: '`32`', text: 'number' as const },

@@ -17,7 +17,7 @@ interface Waiting {
  * The places of a pool: at most one that is lent for each key, at most `maxHosts` with a process.
  *
  * - A place without room *waits*, first come first served; room is made by stopping the idle host that was used
- *   longest ago.
+ *   longest ago. So it is when all of them together use more memory than they may.
  * - A host that died without being asked to loses its place, and its key's failures are counted.
  * - A worn host (many runs, or grown) is *retired* once idle, or when twice as worn even though it is busy: it is
  *   not lent again, and stops when its last lease is back.
@@ -60,6 +60,7 @@ export class HostPlaces {
     place.usedMs = performance.now();
     if (place.retired) this.#stopIfIdle(place);
     else if (this.#open.has(place)) this.#retireIfWorn(place);
+    this.#fitMemory();
     if (this.#waiting.length > 0) this.#fill();
     if (this.#onIdle && !this.isBusy()) this.#onIdle();
   }
@@ -116,9 +117,20 @@ export class HostPlaces {
   #makeRoom(): void {
     const open = [...this.#open];
     const leaving = open.filter(({ retired }) => retired).length;
-    const evictable = open.filter((place) => place.evictable).sort((a, b) => a.usedMs - b.usedMs);
     const wanted = Math.max(0, this.#waiting.length - leaving);
-    for (const place of evictable.slice(0, wanted)) this.#retire(place, 'evicted');
+    for (const place of longestUnused(open).slice(0, wanted)) this.#retire(place, 'evicted');
+  }
+
+  /** What is lent stays: each host has a limit of its own. */
+  #fitMemory(): void {
+    const limitKb = (this.#options.maxMemoryBytes ?? Number.POSITIVE_INFINITY) / 1024;
+    const open = [...this.#open].filter(({ retired }) => !retired);
+    let usedKb = open.reduce((sum, place) => sum + place.residentKb(), 0);
+    for (const place of longestUnused(open)) {
+      if (usedKb <= limitKb) return;
+      usedKb -= place.residentKb();
+      this.#retire(place, 'evicted');
+    }
   }
 
   #start({ place, spec }: Waiting): void {
@@ -168,4 +180,9 @@ export class HostPlaces {
   #forget(place: PooledHost): void {
     if (this.#lendable.get(place.key) === place) this.#lendable.delete(place.key);
   }
+}
+
+/** Those that may be stopped, the one that was used longest ago first. */
+function longestUnused(places: readonly PooledHost[]): PooledHost[] {
+  return places.filter((place) => place.evictable).sort((a, b) => a.usedMs - b.usedMs);
 }

@@ -6,6 +6,8 @@ import type { RecycleLimits } from './pooled-host.ts';
 export interface HostPoolOptions extends Pick<HostOptions, 'corePath' | 'tmpDir'> {
   /** Python host processes at once, those that are stopping included. */
   readonly maxHosts: number;
+  /** What they may use together, bytes of resident memory; default: whatever they use. */
+  readonly maxMemoryBytes?: number | undefined;
   readonly recycle?: Partial<RecycleLimits> | undefined;
   /** Told of what happens to hosts, for logs and counters. */
   readonly onEvent?: ((event: HostEvent) => void) | undefined;
@@ -14,7 +16,7 @@ export interface HostPoolOptions extends Pick<HostOptions, 'corePath' | 'tmpDir'
   readonly createHost?: ((options: HostOptions) => Host) | undefined;
 }
 
-/** Why a host is not lent any more: to make room; because it ran often enough, or grew; by request; because the pool stops. */
+/** Why a host is not lent any more: to make room, for others or in memory; because it ran often enough, or grew; by request; because the pool stops. */
 export type RetireReason = 'evicted' | 'worn' | 'unwanted' | 'stopping';
 
 export type HostEvent =

@@ -138,6 +138,18 @@ describe('createHostPool', () => {
     expect(events).toContain('evicted');
   });
 
+  it('stops idle hosts, those used longest ago first, when all together use too much memory', async () => {
+    const { ready, hosts, events } = pool({ maxHosts: 10, maxMemoryBytes: 35_000 * 1024 }); // a host uses 10,000 KiB
+    for (const name of ['a', 'b', 'c']) (await ready(name)).release();
+    expect(events).not.toContain('evicted');
+    const lent = await ready('a');
+    (await ready('d')).release();
+    const alive = () => hosts.filter(({ state }) => state.kind === 'ready').map((host) => host.bundleRoot);
+    expect(alive()).toEqual(['a', 'c', 'd']); // one that is lent stays, however long ago that was
+    lent.release();
+    expect(alive()).toEqual(['a', 'c', 'd']);
+  });
+
   it('waits for room while every host is lent, first come first served', async () => {
     const { pool: p, ready, hosts, last } = pool({ maxHosts: 1 });
     const first = await ready('a');

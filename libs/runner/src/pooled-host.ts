@@ -29,7 +29,7 @@ export class PooledHost {
   #reject!: (error: Error) => void;
   #readyKb: number | null = null;
   #sampledMs = Number.NEGATIVE_INFINITY;
-  #grownKb = 0;
+  #residentKb = 0;
 
   constructor(key: string) {
     this.key = key;
@@ -61,6 +61,7 @@ export class PooledHost {
       host.ready.then((catalogue) => {
         this.readyMs = performance.now();
         this.#readyKb = host.residentKb();
+        this.#residentKb = this.#readyKb ?? 0;
         return catalogue;
       }),
     );
@@ -77,17 +78,18 @@ export class PooledHost {
    */
   wear({ runs, growthKb }: RecycleLimits): number {
     if (!this.host) return 0;
-    return Math.max(this.host.runs.total / runs, this.#growth(this.host) / growthKb);
+    const grownKb = this.residentKb() - (this.#readyKb ?? 0);
+    return Math.max(this.host.runs.total / runs, grownKb / growthKb);
   }
 
-  #growth(host: Host): number {
+  /** What the host itself uses, as it was seen some seconds ago at most. */
+  residentKb(): number {
     const now = performance.now();
-    if (now - this.#sampledMs > SAMPLE_EVERY_MS) {
+    if (this.host && now - this.#sampledMs > SAMPLE_EVERY_MS) {
       this.#sampledMs = now;
-      const residentKb = host.residentKb();
-      this.#readyKb ??= residentKb;
-      this.#grownKb = (residentKb ?? 0) - (this.#readyKb ?? 0);
+      this.#residentKb = this.host.residentKb() ?? 0;
+      this.#readyKb ??= this.#residentKb;
     }
-    return this.#grownKb;
+    return this.#residentKb;
   }
 }

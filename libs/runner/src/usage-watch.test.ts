@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Exceeded, UsageWatch, type WatchedHost, type WatchedRun } from './usage-watch.ts';
 
@@ -16,11 +17,17 @@ beforeEach(async () => {
   mkdirSync(join(tmpRoot, 'run-0'));
   child = spawn('sleep', ['600'], { stdio: 'ignore' });
   await once(child, 'spawn');
+  while (isLoading(child)) await setImmediate(); // until then it has no memory to speak of
 });
 afterEach(() => {
   child.kill('SIGKILL');
   rmSync(tmpRoot, { recursive: true, force: true });
 });
+
+/** Whether a program that only sleeps is not there yet. */
+function isLoading({ pid }: ChildProcess): boolean {
+  return process.platform === 'linux' && !/^State:\s+S/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
 
 /** This process as a host, and its child as a run of it. */
 function watched(limits: Partial<WatchedHost['usageLimits']>, run: Partial<WatchedRun> = {}, restMs = 0) {

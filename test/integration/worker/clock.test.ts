@@ -49,7 +49,15 @@ describe('a worker whose clock is off', () => {
     let aheadMs = 60_000;
     const worker = new Worker({
       ...{ name: 'w', version: '0', redis: target, pools: ['default'], concurrency: 2, maxHosts: 1 },
-      ...{ maxResidents: 1, datakit: null, outbox: {}, late: 'send', sandbox: 'none', cacheDir },
+      ...{
+        maxResidents: 1,
+        maxHostBytes: 1e9,
+        datakit: null,
+        outbox: {},
+        late: 'send',
+        sandbox: 'none',
+        cacheDir,
+      },
       ...{ secretsDirs: [], corePath: path.join(repository, 'python.d/core'), env: process.env },
       log: createLogger({ level: 'silent', app: 'worker', file: null }),
       now: () => Date.now() + aheadMs,
