@@ -2,6 +2,7 @@ import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunRecord } from '@pythond/jobs';
 import type { Redis } from '@pythond/queue';
+import { tickCounts, unaccountedTicks } from '@pythond/registry';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { replies } from '../support/datakit-replies.ts';
 import { eventually } from '../support/eventually.ts';
@@ -188,6 +189,11 @@ it('after all of it every point is accepted, waits, or is a dead letter', async 
       (await faults.fleet.runs(TICKS)).some(({ dueMs, points }) => dueMs > sinceMs && points.reported === 0),
     LONG_MS,
   );
+  // Every due tick is accounted for. What was lost did run, and only its record came too late: it was stale.
+  const counts = await faults.fleet.counts(TICKS);
+  const ticks = tickCounts(counts);
+  expect(unaccountedTicks(ticks)).toBe(0);
+  expect(ticks.lost).toBeLessThanOrEqual(counts['stale'] ?? 0);
   const sums = await faults.conserved();
   expect(sums.emitted).toBeGreaterThan(5 * 10);
   expect(sums).toMatchObject({ dead: 0, waiting: 0, dropped: 0 });

@@ -2,6 +2,7 @@ import { type CollectorRecord, collectorRecordSchema, parseTickId, type TickRef 
 import type { JobContext, JobEnd } from '@pythond/queue';
 import type { Claim, Leases } from '@pythond/registry';
 import type { Histogram } from '@pythond/telemetry';
+import { claimSteadily } from './claim-steadily.ts';
 import type { WorkerEvent } from './events.ts';
 import type { TickRun } from './run-tick.ts';
 import type { HeldState, StateCache } from './state-cache.ts';
@@ -42,7 +43,7 @@ export class Collect {
       this.#deps.lag.observe(Math.max(0, context.takenMs - tick.dueMs));
     }
     const held = this.#deps.states.get(tick.scheduler);
-    const claim = await this.#deps.leases.claim({
+    const request = {
       scheduler: tick.scheduler,
       jobId: context.id,
       worker: this.#deps.worker,
@@ -51,7 +52,8 @@ export class Collect {
       knownVersion: this.#known.get(tick.scheduler)?.version ?? '',
       knownState: held?.version ?? '',
       takenMs: context.takenMs,
-    });
+    };
+    const claim = await claimSteadily(this.#deps.leases, request, context.signal);
     switch (claim.kind) {
       case 'skipped':
         if (claim.reason === 'done' || claim.reason === 'counted')
