@@ -84,10 +84,11 @@ function runVitest() {
   totals.failed += numFailedTests;
   totals.skipped += numPendingTests + numTodoTests;
   for (const { name, status: fileStatus, message, assertionResults } of testResults) {
-    for (const { status, fullName, failureMessages } of assertionResults) {
+    for (const { status, fullName, failureMessages, meta } of assertionResults) {
       const where = `${path.relative(root, name)}: ${fullName}`;
       if (status === 'failed') failures.push(`${where}\n${indent(failureMessages.join('\n'))}`);
-      if (status === 'pending' || status === 'skipped') skips.push({ why: 'as the test says', name: where });
+      if (status === 'pending' || status === 'skipped')
+        skips.push({ why: meta?.why ?? 'as the test says', name: where });
     }
     if (fileStatus === 'failed' && message !== '')
       failures.push(`${path.relative(root, name)}\n${indent(message)}`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { skipIf } from '../support/skip.ts';
 import { MODES, type Mode, runAttacks, whyNot, whyUnconfined } from './drive.mjs';
 import { attackNames, CLASSES } from './table.mjs';
 
@@ -8,9 +9,8 @@ const modes = Object.entries(MODES) as [Mode, string][];
 const names = [...attackNames()].flatMap(([group, all]) => all.map((name) => `${group}: ${name}`));
 
 describe('attacks in a run and at import', { timeout }, () => {
-  it.concurrent.for(modes)('are all held: %s (%s)', async ([mode], { skip, expect }) => {
-    const why = (await whyNot(mode)) ?? (await whyUnconfined(mode));
-    skip(why !== null, why ?? '');
+  it.concurrent.for(modes)('are all held: %s (%s)', async ([mode], { skip, task, expect }) => {
+    skipIf((await whyNot(mode)) ?? (await whyUnconfined(mode)), { skip, task });
     const { results } = await runAttacks(mode);
     expect(results.filter(({ outcome }) => outcome !== 'held')).toEqual([]);
     const made = new Set(results.map(({ group, name }) => `${group.replaceAll(' ', '_')}: ${name}`));
@@ -23,9 +23,8 @@ describe('attacks in a run and at import', { timeout }, () => {
     ['container', 0.5],
   ] as const)(
     'succeed for the most part where nothing confines them: %s',
-    async ([mode, least], { skip, expect }) => {
-      const why = await whyNot(mode);
-      skip(why !== null, why ?? '');
+    async ([mode, least], { skip, task, expect }) => {
+      skipIf(await whyNot(mode), { skip, task });
       const only = Object.entries(CLASSES).flatMap(([group, { host }]) => (host ? [] : [`${group}.`]));
       const { results } = await runAttacks(mode, { level: 'none', only, where: ['run'], quiet: true });
       const escaped = results.filter(({ outcome }) => outcome === 'ESCAPED');

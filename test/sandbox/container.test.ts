@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Checked } from '../support/check.ts';
+import { skipIf } from '../support/skip.ts';
 import { defaultRunWords, docker, PLAIN_USER, runWords, whyNoEngine } from './container/engine.mjs';
 import { PROJECT, testImage } from './container/image.mjs';
 
@@ -47,7 +48,7 @@ function expectDelivery(output: string) {
 }
 
 describe.for(users)('in a hardened container, as %s', { timeout }, ([, user]) => {
-  beforeEach(({ skip }) => skip(reason !== null, reason ?? ''));
+  beforeEach((context) => skipIf(reason, context));
 
   it('the level strict is had', async () => {
     const { output } = await started(user, PROBE);
@@ -100,7 +101,7 @@ describe.for(users)('in a hardened container, as %s', { timeout }, ([, user]) =>
 });
 
 describe('in a container as it comes', { timeout }, () => {
-  beforeEach(({ skip }) => skip(reason !== null, reason ?? ''));
+  beforeEach((context) => skipIf(reason, context));
   const startedAsItComes = async (command: readonly string[], more: readonly string[] = []) =>
     docker([...defaultRunWords(await testImage(), more), ...command]);
 
