@@ -223,15 +223,30 @@ describe('up --once', () => {
     await expectCleanEnd(up);
   });
 
-  it('ends with 2 and names the key where its data folder can not be made', slow, async () => {
-    const home = await homeOf({ x: collector('Steady', point('Steady')) });
-    await home.write({ '.pythond': 'a file' });
-    const { code, stderr } = await runCli(['up', '--once', '--home', home.dir]);
-    expect(stderr).toBe(
-      `The folder ${home.dir}/.pythond can't be made, or not be written by this user. Name another one with PYTHOND_DATA_DIR or data_dir, in a container one on a volume or a tmpfs.\n`,
-    );
-    expect(code).toBe(2);
-  });
+  it(
+    'ends with 2 and names the key where its data folder can not be made; so does a worker alone',
+    slow,
+    async () => {
+      const home = await homeOf({ x: collector('Steady', point('Steady')) });
+      await home.write({ '.pythond': 'a file' });
+      const redis = await startTestRedis();
+      onTestFinished(() => redis.stop());
+      const passwordFile = path.join(home.dir, 'password');
+      await home.write({ password: redis.target.password ?? '' });
+      const env = { REDIS_URL: redis.target.url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile };
+      const cases = [
+        [['up', '--once'], '.pythond', 'PYTHOND_DATA_DIR or data_dir'],
+        [['worker'], '.pythond/cache', 'PYTHOND_CACHE_DIR or cache_dir'],
+      ] as const;
+      for (const [words, folder, keys] of cases) {
+        const { code, stderr } = await runCli([...words, '--home', home.dir], { env });
+        expect(stderr).toBe(
+          `The folder ${home.dir}/${folder} can't be made, or not be written by this user. Name another one with ${keys}, in a container one on a volume or a tmpfs.\n`,
+        );
+        expect(code).toBe(2);
+      }
+    },
+  );
 
   it('ends with 2 when there is nothing to run', slow, async () => {
     const standin = await startStandin();
