@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Standin, type StandinOptions, startStandin } from '@pythond/datakit-standin';
 import { findRedisServer, startEmbeddedRedis } from '@pythond/embedded-redis';
-import { type CollectorId, type RunRecord, schedulerId } from '@pythond/jobs';
+import { type CollectorId, type RunRecord, schedulerId, tickId } from '@pythond/jobs';
 import { connect, type Redis, TickQueue } from '@pythond/queue';
 import { Collectors, type CollectorView, Fleet, keys, type WorkerView } from '@pythond/registry';
 import { onTestFinished } from 'vitest';
@@ -85,6 +86,13 @@ export class TestFleet {
 
   cli(...args: string[]): Promise<CliResult> {
     return runCli(args, { cwd: this.home.dir, env: this.#env });
+  }
+
+  /** Asks for a run by hand; the id that it is going to have. */
+  async askForRun(id: CollectorId): Promise<string> {
+    const job = tickId('manual', schedulerId(id), Date.now(), randomBytes(4).toString('hex'));
+    await this.ticks.runOnce(job, id);
+    return job;
   }
 
   /** A command that goes on for a while. */

@@ -1,3 +1,4 @@
+import { NewerRecordError } from '@pythond/jobs';
 import { onShutdownSignal } from '@pythond/lifecycle';
 import { CommanderError } from 'commander';
 import type { Context } from './context.ts';
@@ -51,6 +52,10 @@ async function run(context: Context, args: readonly string[]): Promise<ExitCode>
     if (error instanceof CommandError) {
       context.terminal.err.write(`${error.message}\n`);
       return error.exitCode;
+    }
+    if (error instanceof NewerRecordError) {
+      context.terminal.err.write(`${error.message}\n`);
+      return exitCodes.usage;
     }
     throw error;
   }

@@ -80,6 +80,8 @@ export class Narrator {
         return this.#notConfined(event.input);
       case 'clock-off':
         return this.#clockOff(event);
+      case 'left-for-newer':
+        return this.#trouble('left for a worker of a newer version', event.message, event.message);
       case 'run-ended':
         return this.#runEnded(event);
       case 'tick-skipped':
@@ -95,6 +97,7 @@ export class Narrator {
       case 'dead':
         return this.#dead(event);
       case 'still-waiting':
+      case 'left-for-newer':
         return;
     }
   }

@@ -16,6 +16,8 @@ export type NormalizerEvent =
       readonly attempt: number;
       readonly reason: string;
     }
+  /** Left for a normalizer that can read it. */
+  | { readonly kind: 'left-for-newer'; readonly message: string }
   | {
       readonly kind: 'dead';
       readonly category: string;

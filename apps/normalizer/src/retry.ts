@@ -1,5 +1,12 @@
 import { type DataKitClient, selectShares } from '@pythond/datakit';
-import { type DeadLetter, type DeliverJob, deliverJobSchema, type Origin } from '@pythond/jobs';
+import {
+  type DeadLetter,
+  type DeliverJob,
+  deliverJobSchema,
+  NewerRecordError,
+  type Origin,
+  refuseNewer,
+} from '@pythond/jobs';
 import {
   CorruptDeliveryError,
   GIVE_UP_AFTER_MS,
@@ -28,6 +35,8 @@ export interface RetryDeps {
 
 /** So long a delivery to a DataKit that is held stays unread; later its points may be late, or its time may be over. */
 const UNREAD_MS = 3600_000;
+/** How long a delivery is left alone that only a newer normalizer can read. */
+const LEFT_MS = 10_000;
 /** Requests that one try may make: a batch full of bad points must not keep its DataKit's other deliveries waiting. */
 const BUDGET = 200;
 
@@ -36,6 +45,17 @@ const BUDGET = 200;
  * normalizer that dies before that step sends the same points again, the same to the last digit.
  */
 export async function retry(data: unknown, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
+  try {
+    refuseNewer(deliverJobSchema, data, `the job of delivery ${context.id}`);
+    return await tryOnce(data, context, deps);
+  } catch (error) {
+    if (!(error instanceof NewerRecordError)) throw error;
+    deps.emit({ kind: 'left-for-newer', message: error.message });
+    return { kind: 'later', afterMs: LEFT_MS };
+  }
+}
+
+async function tryOnce(data: unknown, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
   const job = deliverJobSchema.safeParse(data);
   if (!job.success) return { kind: 'give-up', reason: `this job names no delivery: ${job.error.message}` };
   const turn = deps.turns.take(job.data.endpoint);

@@ -1,15 +1,23 @@
-import { type CollectorRecord, collectorRecordSchema, parseTickId, type TickRef } from '@pythond/jobs';
+import {
+  type CollectorRecord,
+  collectorRecordSchema,
+  NewerRecordError,
+  parseTickId,
+  readRecord,
+  type TickRef,
+} from '@pythond/jobs';
 import type { JobContext, JobEnd } from '@pythond/queue';
 import type { Claim, Leases } from '@pythond/registry';
 import type { Histogram } from '@pythond/telemetry';
 import { claimSteadily } from './claim-steadily.ts';
 import type { WorkerEvent } from './events.ts';
+import { leftForNewer } from './left-for-newer.ts';
 import type { TickRun } from './run-tick.ts';
 import type { HeldState, StateCache } from './state-cache.ts';
 
 export interface CollectDeps {
   readonly worker: string;
-  readonly leases: Pick<Leases, 'claim'>;
+  readonly leases: Pick<Leases, 'claim' | 'giveBack'>;
   readonly runs: TickRun;
   readonly states: StateCache;
   /** Told how long each tick of the grid waited for a worker. */
@@ -62,22 +70,35 @@ export class Collect {
       case 'lost':
         return this.#skipped(tick, 'lost');
       case 'claimed':
-        return this.#deps.runs.run({
-          tick,
-          context,
-          record: this.#record(tick, claim),
-          lease: claim.lease,
-          again: claim.again,
-          firstMs: claim.firstMs,
-          state: this.#state(tick, claim, held),
-        });
+        return this.#claimed(tick, context, claim, held);
     }
+  }
+
+  async #claimed(
+    tick: TickRef,
+    context: JobContext,
+    claim: Claimed,
+    held: HeldState | undefined,
+  ): Promise<JobEnd> {
+    const { lease, again, firstMs } = claim;
+    let record: CollectorRecord;
+    try {
+      record = this.#record(tick, claim);
+    } catch (error) {
+      if (!(error instanceof NewerRecordError)) throw error;
+      this.#deps.emit({ kind: 'left-for-newer', message: error.message });
+      await this.#deps.leases.giveBack(tick.scheduler, lease);
+      return leftForNewer();
+    }
+    const state = this.#state(tick, claim, held);
+    return this.#deps.runs.run({ tick, context, record, lease, again, firstMs, state });
   }
 
   #record(tick: TickRef, claim: Claimed): CollectorRecord {
     const known = this.#known.get(tick.scheduler);
     if (claim.record === null && known) return known.record;
-    const record = collectorRecordSchema.parse(JSON.parse(claim.record ?? ''));
+    const stored = JSON.parse(claim.record ?? '');
+    const record = readRecord(collectorRecordSchema, stored, `collector ${stored.id}`);
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.set(tick.scheduler, { version: claim.version, record });
     return record;

@@ -1,9 +1,10 @@
-import { type Discovery, discoverJobSchema, type InputRecord } from '@pythond/jobs';
+import { type Discovery, discoverJobSchema, type InputRecord, NewerRecordError } from '@pythond/jobs';
 import type { JobContext, JobEnd, JobQueue } from '@pythond/queue';
 import type { Inputs } from '@pythond/registry';
 import { type Catalogue, HostDiedError, type HostPool } from '@pythond/runner';
 import { leavingOf } from './auto-isolation.ts';
 import type { InputSupply } from './input-supply.ts';
+import { leftForNewer } from './left-for-newer.ts';
 
 export interface DiscoverDeps {
   readonly worker: string;
@@ -11,6 +12,8 @@ export interface DiscoverDeps {
   readonly registry: Pick<Inputs, 'residentReason' | 'decideResident'>;
   readonly hosts: Pick<HostPool, 'acquire'>;
   readonly discovered: Pick<JobQueue<Discovery>, 'add'>;
+  /** It is left for a worker that can read it. */
+  readonly onLeft: (message: string) => void;
 }
 
 /**
@@ -27,6 +30,10 @@ export async function discover(data: unknown, context: JobContext, deps: Discove
     discovery.warnings.push(...warnings);
   } catch (error) {
     if (context.signal.aborted) return { kind: 'back' };
+    if (error instanceof NewerRecordError) {
+      deps.onLeft(error.message);
+      return leftForNewer();
+    }
     discovery = { ...answer, ...nothing(), error: errorOf(error) };
   }
   await deps.discovered.add(discovery, { id: `${context.id}-${Date.now()}` });

@@ -5,6 +5,8 @@ export type WorkerEvent =
   | { readonly kind: 'run-ended'; readonly record: RunRecord }
   /** A resident's call of run() that does not return: what it has done so far. */
   | { readonly kind: 'run-goes-on'; readonly record: RunRecord }
+  /** Taken, and left for a worker that can read it. */
+  | { readonly kind: 'left-for-newer'; readonly message: string }
   /** `sandbox = "none"` in its block: its collectors have all rights of the worker. */
   | { readonly kind: 'not-confined'; readonly input: string }
   /** The clock of a DataKit and this machine's differ; `aheadMs` is how far the DataKit's is ahead. */

@@ -1,4 +1,4 @@
-import type { CollectorRecord, RunRecord, TickRef } from '@pythond/jobs';
+import { type CollectorRecord, NewerRecordError, type RunRecord, type TickRef } from '@pythond/jobs';
 import { fullJitter, pause } from '@pythond/lifecycle';
 import type { LatePolicy } from '@pythond/points';
 import type { JobContext, JobEnd } from '@pythond/queue';
@@ -17,6 +17,7 @@ import type { WorkerEvent } from './events.ts';
 import type { InputSupply, OpenInput } from './input-supply.ts';
 import type { LastErrors } from './last-errors.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
+import { leftForNewer } from './left-for-newer.ts';
 import type { Outlet } from './outlet.ts';
 import { emptyEnd, outputOf, type RunFacts, recordOf, unavailableRecord } from './run-record.ts';
 import { RunReports } from './run-reports.ts';
@@ -103,6 +104,7 @@ export class TickRun {
       host = await this.#deps.hosts.acquire(input.spec, { signal: context.signal, waitMs: HOST_WAIT_MS });
     } catch (error) {
       if (context.signal.aborted) return this.#back(claimed);
+      if (error instanceof NewerRecordError) return this.#leave(claimed, error);
       return this.#finish(claimed, unavailableRecord(this.#facts(claimed, Date.now()), error));
     }
     try {
@@ -220,6 +222,13 @@ export class TickRun {
   #remember(scheduler: string, lease: string, data: Buffer): void {
     if (data.length > 0) this.#deps.states.put(scheduler, { version: stateVersionOf(lease), data });
     else this.#deps.states.drop(scheduler);
+  }
+
+  /** To a worker that can read what it needs; after a while, or this one would take it at once again. */
+  async #leave(claimed: ClaimedTick, { message }: NewerRecordError): Promise<JobEnd> {
+    this.#deps.emit({ kind: 'left-for-newer', message });
+    await this.#back(claimed);
+    return leftForNewer();
   }
 
   /** The tick as if it had not been taken: another worker, or this one after its restart, runs it. */

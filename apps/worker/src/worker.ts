@@ -73,6 +73,8 @@ export interface WorkerOptions {
 
 export const DEFAULT_DATAKIT = 'http://127.0.0.1:9529';
 const DISCOVER_CONCURRENCY = 2;
+/** Of what was left for newer workers, remembered as said. */
+const MAX_LEFT = 1_000;
 /** A run whose points wait for an answer keeps others from a full worker's places for so long at most. */
 const GIVE_WAY_AFTER_MS = 700;
 /** How long runs may go on after the worker was told to stop; Docker's own patience is made to match. */
@@ -113,6 +115,8 @@ export class Worker implements Component {
   readonly #hostDeaths: Record<string, number> = {};
   readonly #states = new StateCache();
   readonly #lags = new GatheredLags();
+  /** What was said of records that it can't read. */
+  readonly #left = new Set<string>();
   #residents: ResidentHolder | undefined;
   #auto: AutoIsolation | undefined;
   #published: string | null = null;
@@ -239,7 +243,10 @@ export class Worker implements Component {
       emit: (event) => this.#emit(event),
     });
     const registry = new Inputs(this.#redis);
-    const deps = { worker: name, inputs, registry, hosts, discovered: this.#discovered };
+    const deps = {
+      ...{ worker: name, inputs, registry, hosts, discovered: this.#discovered },
+      onLeft: (message: string) => this.#emit({ kind: 'left-for-newer', message }),
+    };
     const onError = (error: Error, before: number) => log.warn({ err: error, pool, before }, 'queue');
     const connection = this.#blocking;
     return [
@@ -357,10 +364,19 @@ export class Worker implements Component {
       this.#runs += 1;
       this.#logRun(event);
     } else if (event.kind === 'not-confined') this.#options.log.warn(event, 'NOT CONFINED');
+    else if (event.kind === 'left-for-newer') this.#logLeft(event.message);
     else if (event.kind === 'clock-off') this.#options.log.warn(event, 'the clocks differ');
     else this.#options.log.debug(event);
     if (event.kind === 'delivered') this.#clocks.sees(event.endpoint);
     this.#options.onEvent?.(event);
+  }
+
+  /** Once: every tick of it would say the same. */
+  #logLeft(message: string): void {
+    if (this.#left.has(message)) return;
+    if (this.#left.size >= MAX_LEFT) this.#left.clear();
+    this.#left.add(message);
+    this.#options.log.warn({ message }, 'left for a worker of a newer version');
   }
 
   /** One line a run; what the script printed stands under a key of its own. */

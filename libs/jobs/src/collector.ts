@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { CollectorId } from './ids.ts';
+import { open } from './open-record.ts';
 
 /** What a host found in one class, as the worker that discovered it reports it. */
-export const foundCollectorSchema = z.object({
+export const foundCollectorSchema = open({
   key: z.string(),
   module: z.string(),
   dir: z.string(),
@@ -16,7 +17,7 @@ export const foundCollectorSchema = z.object({
 });
 export type FoundCollector = z.infer<typeof foundCollectorSchema>;
 
-export const moduleFailureSchema = z.object({
+export const moduleFailureSchema = open({
   module: z.string(),
   dir: z.string(),
   file: z.string().nullable(),
@@ -31,7 +32,7 @@ export const moduleFailureSchema = z.object({
 export type ModuleFailure = z.infer<typeof moduleFailureSchema>;
 
 /** A collector as the registry holds it and as a worker runs it. */
-export const collectorRecordSchema = z.object({
+export const collectorRecordSchema = open({
   v: z.literal(1),
   id: z.string().transform((id) => id as CollectorId),
   input: z.string(),
@@ -51,6 +52,6 @@ export const collectorRecordSchema = z.object({
   /** What its block or class asks for. Records of earlier versions do not say. */
   isolation: z.enum(['auto', 'run', 'resident']).optional(),
   /** Set: it runs in the resident process of its input, and this is why. */
-  resident: z.object({ code: z.string(), message: z.string() }).nullish(),
+  resident: open({ code: z.string(), message: z.string() }).nullish(),
 });
 export type CollectorRecord = z.infer<typeof collectorRecordSchema>;

@@ -6,6 +6,7 @@ export {
   type ModuleFailure,
   moduleFailureSchema,
 } from './collector.ts';
+export { NewerRecordError } from './errors.ts';
 export {
   type BundleDigest,
   type CollectorId,
@@ -25,6 +26,7 @@ export {
   type ModuleRef,
   moduleRefSchema,
 } from './input.ts';
+export { open, readRecord, refuseNewer } from './open-record.ts';
 export {
   type CollectJob,
   collectJobSchema,

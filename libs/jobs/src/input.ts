@@ -1,6 +1,7 @@
 import { type Policy, policySchema } from '@pythond/sandbox';
 import { z } from 'zod';
 import type { BundleDigest } from './ids.ts';
+import { open } from './open-record.ts';
 
 export const isolations = ['auto', 'run', 'resident'] as const;
 export type Isolation = (typeof isolations)[number];
@@ -44,7 +45,7 @@ export interface InputDefinition {
 }
 
 /** A Python module of a bundle. `file` and `root` are paths within the bundle, with `/`. */
-export const moduleRefSchema = z.object({
+export const moduleRefSchema = open({
   name: z.string().min(1),
   file: z.string().min(1),
   root: z.string(),
@@ -57,7 +58,7 @@ export type ModuleRef = z.infer<typeof moduleRefSchema>;
  * What workers act on: everything of an input that a run needs, and nothing secret. A new number is a new
  * version; a roll-back is a new number too.
  */
-export const inputRecordSchema = z.object({
+export const inputRecordSchema = open({
   v: z.literal(1),
   key: z.string().min(1),
   number: z.number().int().positive(),

@@ -1,19 +1,20 @@
 import { z } from 'zod';
 import { foundCollectorSchema, moduleFailureSchema } from './collector.ts';
+import { open } from './open-record.ts';
 
 /**
  * A tick. The collector's id and nothing else: no code, no path, no secret travels in a job template, and what the
  * worker runs is always the newest the registry has.
  */
-export const collectJobSchema = z.object({ collector: z.string().min(1) });
+export const collectJobSchema = open({ collector: z.string().min(1) });
 export type CollectJob = z.infer<typeof collectJobSchema>;
 
 /** "Import this version of this input and say what is in it." */
-export const discoverJobSchema = z.object({ input: z.string().min(1), number: z.number().int().positive() });
+export const discoverJobSchema = open({ input: z.string().min(1), number: z.number().int().positive() });
 export type DiscoverJob = z.infer<typeof discoverJobSchema>;
 
 /** What a worker found, for the scheduler that leads. */
-export const discoverySchema = z.object({
+export const discoverySchema = open({
   input: z.string().min(1),
   number: z.number().int().positive(),
   worker: z.string(),
@@ -27,7 +28,7 @@ export const discoverySchema = z.object({
 export type Discovery = z.infer<typeof discoverySchema>;
 
 /** Where a report came from, carried to the dead letter if it gets that far. */
-export const originSchema = z.object({
+export const originSchema = open({
   collector: z.string(),
   run: z.string(),
   dueMs: z.number(),
@@ -41,7 +42,7 @@ export const pointFormSchema = z.enum(['line-protocol', 'json']);
 export type PointForm = z.infer<typeof pointFormSchema>;
 
 /** "Try this delivery again." What it holds is kept beside the queue, where it and its count move in one step. */
-export const deliverJobSchema = z.object({
+export const deliverJobSchema = open({
   v: z.literal(2),
   delivery: z.string().min(1),
   /** For people who look at the queue. */
@@ -52,7 +53,7 @@ export const deliverJobSchema = z.object({
 export type DeliverJob = z.infer<typeof deliverJobSchema>;
 
 /** An earlier death of points that were replayed since. */
-export const deathSchema = z.object({
+export const deathSchema = open({
   code: z.string(),
   message: z.string(),
   attempts: z.number().int().nonnegative(),
@@ -62,7 +63,7 @@ export const deathSchema = z.object({
 export type PastDeath = z.infer<typeof deathSchema>;
 
 /** A batch that was not accepted yet, without its points. */
-export const deliveryMetaSchema = z.object({
+export const deliveryMetaSchema = open({
   v: z.literal(1),
   /** The DataKit, an origin such as `http://127.0.0.1:9529`. */
   endpoint: z.string(),

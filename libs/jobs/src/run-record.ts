@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { open } from './open-record.ts';
 
 /**
  * How a run ended. The first reason wins: a run that was killed and raised on its way out was killed.
@@ -30,10 +31,10 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
 ]);
 export type Outcome = z.infer<typeof outcomeSchema>;
 
-export const runErrorSchema = z.object({ type: z.string(), message: z.string(), traceback: z.string() });
+export const runErrorSchema = open({ type: z.string(), message: z.string(), traceback: z.string() });
 export type RunError = z.infer<typeof runErrorSchema>;
 
-export const runWarningSchema = z.object({
+export const runWarningSchema = open({
   code: z.string(),
   message: z.string(),
   /** How often; a warning that repeats is stored once. */
@@ -42,7 +43,7 @@ export const runWarningSchema = z.object({
 export type RunWarning = z.infer<typeof runWarningSchema>;
 
 /** One run, as the history keeps it. Times are milliseconds since 1970, durations milliseconds. */
-export const runRecordSchema = z.object({
+export const runRecordSchema = open({
   v: z.literal(1),
   id: z.string(),
   collector: z.string(),

@@ -5,6 +5,7 @@ import {
   deliveryMetaSchema,
   type Origin,
   type PastDeath,
+  refuseNewer,
 } from '@pythond/jobs';
 import { z } from 'zod';
 import { type Content, type Found, pack, readable, sharesFrom, sharesOf, unpack } from './content.ts';
@@ -26,6 +27,8 @@ export interface WaitingDelivery {
   readonly letter?: string;
   /** What it died of before it was replayed; absent for what never died. */
   readonly history?: readonly PastDeath[];
+  /** What a newer version has noted besides; it stays with what is left. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
 const texts = z.array(z.string());
@@ -34,6 +37,7 @@ const texts = z.array(z.string());
 export async function packDelivery(delivery: WaitingDelivery): Promise<Content> {
   const { destination, points, origins, sinceMs, tries, reason, history = [] } = delivery;
   const meta: DeliveryMeta = {
+    ...delivery.more,
     v: 1,
     endpoint: destination.endpoint,
     category: destination.category,
@@ -50,30 +54,24 @@ export async function packDelivery(delivery: WaitingDelivery): Promise<Content> 
   return pack(meta, JSON.stringify(points), origins);
 }
 
-/** @throws CorruptDeliveryError */
+/** @throws CorruptDeliveryError, or NewerRecordError for one that a newer version of the fleet made */
 export async function unpackDelivery(id: string, found: Found): Promise<WaitingDelivery> {
   const { meta, body } = await unpack(id, found);
+  refuseNewer(deliveryMetaSchema, meta, `delivery ${id}`);
   const parsed = deliveryMetaSchema.safeParse(meta);
   const points = texts.safeParse(JSON.parse(body));
   if (!parsed.success || !points.success) throw new CorruptDeliveryError(id, 'a part of it is missing');
-  const {
-    endpoint,
-    category,
-    query,
-    form,
-    origins,
-    sinceMs,
-    tries = 1,
-    reason,
-    history,
-    letter,
-  } = parsed.data;
-  if (points.data.length !== parsed.data.points) {
-    throw new CorruptDeliveryError(id, `it holds ${points.data.length} points, not ${parsed.data.points}`);
+  const { v: _, endpoint, category, query, form, points: count, ...rest } = parsed.data;
+  const { origins, sinceMs, tries = 1, reason, history, letter, ...unknown } = rest;
+  if (points.data.length !== count) {
+    throw new CorruptDeliveryError(id, `it holds ${points.data.length} points, not ${count}`);
   }
   const destination: Destination = { endpoint, category, query, form };
   const replayed = letter === undefined ? {} : { letter };
-  return { id, destination, points: points.data, origins, sinceMs, tries, reason, history, ...replayed };
+  const { encoding: __, ...more } = unknown as Readonly<Record<string, unknown>>;
+  const noted = Object.keys(more).length > 0 ? { more } : {};
+  const told = { origins, sinceMs, tries, reason, history };
+  return { id, destination, points: points.data, ...told, ...replayed, ...noted };
 }
 
 /** A damaged delivery as far as it can be made out; its points are not among that. */

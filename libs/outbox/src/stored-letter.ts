@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type DeadLetter, deadLetterSchema } from '@pythond/jobs';
+import { type DeadLetter, deadLetterSchema, refuseNewer } from '@pythond/jobs';
 import { type Content, type Found, pack, unpack } from './content.ts';
 import { CorruptDeliveryError } from './errors.ts';
 import type { WaitingDelivery } from './stored-delivery.ts';
@@ -16,9 +16,10 @@ export async function packLetter(letter: DeadLetter): Promise<Content> {
   return pack(meta, body, letter.origins);
 }
 
-/** @throws CorruptDeliveryError */
+/** @throws CorruptDeliveryError, or NewerRecordError for one that a newer version of the fleet made */
 export async function unpackLetter(id: string, found: Found): Promise<DeadLetter> {
   const { meta, body } = await unpack(id, found);
+  refuseNewer(deadLetterSchema, meta, `dead letter ${id}`);
   const parsed = deadLetterSchema.safeParse({ ...meta, body });
   if (!parsed.success) throw new CorruptDeliveryError(id, 'a part of it is missing');
   return parsed.data;

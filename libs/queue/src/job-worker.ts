@@ -2,7 +2,10 @@ import { fullJitter, pause } from '@pythond/lifecycle';
 import { DelayedError, type Job, RateLimitError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { ErrorReports, isRefusal } from './error-reports.ts';
-import { PREFIX } from './names.ts';
+import { key, PREFIX } from './names.ts';
+import { Script } from './script.ts';
+
+const unstartScript = new Script(new URL('../lua/unstart.lua', import.meta.url));
 
 /** What BullMQ's locks and stall checks are set to: a killed worker's job runs again within 20 s. */
 const LOCK_MS = 15_000;
@@ -223,6 +226,7 @@ export class JobWorker {
       case 'again':
         throw new AgainSignal(end);
       case 'later':
+        await this.#unstart(job);
         await job.moveToDelayed(Date.now() + end.afterMs, token);
         throw new DelayedError();
       case 'give-up':
@@ -231,8 +235,15 @@ export class JobWorker {
         await this.#worker.rateLimit(end.forMs);
         throw new RateLimitError();
       case 'back':
+        await this.#unstart(job);
         await job.moveToWait(token);
         throw new WaitingError();
     }
+  }
+
+  /** A start that nothing came of is none: jobs that kill their workers are told by their starts. */
+  async #unstart({ id = '' }: Job): Promise<void> {
+    if (this.#options.maxStarts === null) return;
+    await unstartScript.run(this.#options.connection, [key(this.#options.queue, id)], []);
   }
 }

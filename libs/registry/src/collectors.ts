@@ -4,6 +4,7 @@ import {
   type CollectorRecord,
   collectorRecordSchema,
   type RunRecord,
+  readRecord,
   runRecordSchema,
   schedulerId,
 } from '@pythond/jobs';
@@ -89,6 +90,7 @@ export class Collectors {
     return (await this.#redis.smembers(keys.collectors)).sort() as CollectorId[];
   }
 
+  /** @throws NewerRecordError when a newer version of the fleet made it */
   async get(id: CollectorId): Promise<CollectorView | null> {
     const [hash, pauses] = await Promise.all([
       this.#redis.hgetall(keys.collector(schedulerId(id))),
@@ -97,6 +99,7 @@ export class Collectors {
     return toView(hash, pauses);
   }
 
+  /** @throws NewerRecordError as `get`: a list that lacks some would have their schedules removed */
   async list(): Promise<CollectorView[]> {
     const [ids, pauses] = await Promise.all([this.ids(), this.#pauses.list()]);
     const pipeline = this.#redis.pipeline();
@@ -110,10 +113,10 @@ export class Collectors {
     return this.#pauses.list();
   }
 
-  /** The newest runs, newest first. */
+  /** The newest runs, newest first; without those that only a newer version of the fleet can read. */
   async runs(id: CollectorId, most: number): Promise<RunRecord[]> {
     const texts = await this.#redis.lrange(keys.runs(schedulerId(id)), 0, most - 1);
-    return texts.map((text) => runRecordSchema.parse(JSON.parse(text)));
+    return texts.flatMap(readRun);
   }
 
   /** The long form of what a run printed, while it is kept. */
@@ -128,12 +131,19 @@ export class Collectors {
 
 const COUNT_PREFIX = 'n:';
 
+/** [] for one of a newer version, with an outcome that nobody knows here, say. */
+function readRun(text: string): RunRecord[] {
+  const { success, data } = runRecordSchema.safeParse(JSON.parse(text));
+  return success ? [data] : [];
+}
+
 function toView(hash: Record<string, string>, pauses: readonly Pause[]): CollectorView | null {
   if (!hash['record']) return null;
   const counts = Object.entries(hash)
     .filter(([field]) => field.startsWith(COUNT_PREFIX))
     .map(([field, value]) => [field.slice(COUNT_PREFIX.length), Number(value)] as const);
-  const record = collectorRecordSchema.parse(JSON.parse(hash['record']));
+  const stored = JSON.parse(hash['record']);
+  const record = readRecord(collectorRecordSchema, stored, `collector ${stored.id}`);
   return {
     record,
     counts: withSkipped(Object.fromEntries(counts)),
@@ -141,7 +151,7 @@ function toView(hash: Record<string, string>, pauses: readonly Pause[]): Collect
     lastOutcome: hash['lastOutcome'] ?? null,
     lastEndedMs: hash['lastEnded'] ? Number(hash['lastEnded']) : null,
     lastRunMs: hash['lastRunMs'] ? Number(hash['lastRunMs']) : null,
-    running: hash['running'] ? runRecordSchema.parse(JSON.parse(hash['running'])) : null,
+    running: hash['running'] ? (readRun(hash['running'])[0] ?? null) : null,
     pauses: pausesOf(record, pauses),
   };
 }

@@ -20,7 +20,8 @@ const workerViewSchema = z.object({
   runs: z.number(),
   /** Residents that it holds; workers of earlier versions hold none. */
   residents: z.number().optional(),
-  sandbox: z.enum(['strict', 'none']),
+  /** `strict` or `none`; newer versions may know more. */
+  sandbox: z.string(),
   /** Python hosts that had to be killed or died, by reason; workers of earlier versions do not say. */
   hostDeaths: z.record(z.string(), z.number()).optional(),
   /** How many ms the clocks of DataKits are ahead, where that is too much; workers of earlier versions do not say. */
@@ -86,9 +87,10 @@ export class Fleet {
     const gone = names.filter((_, index) => !texts[index]);
     if (gone.length > 0) await this.#redis.srem(keys.workers, ...gone);
     return texts.flatMap((text, index) => {
-      if (!text) return [];
+      const view = text ? workerViewSchema.safeParse(JSON.parse(text)) : null;
+      if (!view?.success) return []; // gone, or it tells of itself in a newer way
       const ageMs = Math.max(0, HEARTBEAT_TTL_MS - Number(replies[2 * index + 1]));
-      return [{ worker: workerViewSchema.parse(JSON.parse(text)), ageMs }];
+      return [{ worker: view.data, ageMs }];
     });
   }
 

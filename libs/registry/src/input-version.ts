@@ -1,7 +1,8 @@
+import { open } from '@pythond/jobs';
 import { z } from 'zod';
 
 /** Why a version does not take over: a module, a class or (`module` null) the whole input could not be imported. */
-export const holdReasonSchema = z.object({
+export const holdReasonSchema = open({
   module: z.string().nullable(),
   type: z.string(),
   message: z.string(),
@@ -13,7 +14,7 @@ export const versionCauses = ['files', 'rollback', 'promote'] as const;
 export type VersionCause = (typeof versionCauses)[number];
 
 /** What is known of a version besides its record. Times are milliseconds since 1970. */
-export const versionFactsSchema = z.object({
+export const versionFactsSchema = open({
   cause: z.enum(versionCauses),
   /** The version that it repeats. */
   from: z.number().int().positive().nullable(),
@@ -22,7 +23,7 @@ export const versionFactsSchema = z.object({
   madeMs: z.number(),
   /** When it took over; null: it never did. */
   tookOverMs: z.number().nullable(),
-  held: z.object({ sinceMs: z.number(), reasons: z.array(holdReasonSchema) }).nullable(),
+  held: open({ sinceMs: z.number(), reasons: z.array(holdReasonSchema) }).nullable(),
   /** Somebody asked to take it over as it is, whatever can't be imported. */
   forced: z.boolean(),
 });

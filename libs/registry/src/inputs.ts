@@ -6,6 +6,7 @@ import {
   type InputRecord,
   inputRecordSchema,
   type ResidentReason,
+  readRecord,
   residentReasonSchema,
   schedulerId,
 } from '@pythond/jobs';
@@ -151,9 +152,12 @@ export class Inputs {
     return numbers.filter((number) => number <= newest - VERSIONS_KEPT && !kept.has(number));
   }
 
+  /** @throws NewerRecordError when a newer version of the fleet made it */
   async get(input: string, number: number): Promise<InputRecord | null> {
     const text = await this.#redis.hget(keys.input(input), `r:${number}`);
-    return text ? inputRecordSchema.parse(JSON.parse(text)) : null;
+    return text
+      ? readRecord(inputRecordSchema, JSON.parse(text), `version ${number} of input ${input}`)
+      : null;
   }
 
   async latest(input: string): Promise<InputRecord | null> {

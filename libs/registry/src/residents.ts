@@ -2,8 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   type CollectorId,
   type CollectorRecord,
+  NewerRecordError,
   type ResidentPlan,
   type RunRecord,
+  readRecord,
   residentId,
   residentPlanSchema,
   runRecordSchema,
@@ -125,7 +127,7 @@ export class Residents {
     return this.#redis.zcard(keys.residentsOf(pool));
   }
 
-  /** Some that nobody has held for `forMs`, the longest first; none that is paused as a whole. */
+  /** Some that nobody has held for `forMs`, the longest first; none that is paused as a whole, or of a newer version. */
   async free(pool: string, forMs: number, most: number): Promise<WantedResident[]> {
     const [now, pauses] = await Promise.all([this.#now(), this.#pauses.list()]);
     const range = [keys.residentsOf(pool), '-inf', now - forMs] as const;
@@ -147,7 +149,8 @@ export class Residents {
   async #get(id: string, pauses: readonly Pause[]): Promise<WantedResident | null> {
     const [text, version] = await this.#redis.hmget(keys.resident(id), 'plan', 'version');
     if (!text || !version) return null;
-    const plan = residentPlanSchema.parse(JSON.parse(text));
+    const plan = planOf(text);
+    if (!plan) return null;
     const collectors = plan.collectors.filter((one) => pausesOf(one, pauses).length === 0);
     const paused = plan.collectors.filter((one) => !collectors.includes(one));
     return { id, version, plan: { ...plan, collectors }, paused };
@@ -202,7 +205,7 @@ export class Residents {
     if (!hash['plan']) return null;
     const [, , worker = null] = hash['lease']?.split('|') ?? [];
     return {
-      plan: residentPlanSchema.parse(JSON.parse(hash['plan'])),
+      plan: readRecord(residentPlanSchema, JSON.parse(hash['plan']), `the resident of ${input}`),
       worker,
       sinceMs: worker === null ? null : Number(hash['since'] ?? 0),
       starts: Number(hash['n:starts'] ?? 0),
@@ -251,6 +254,16 @@ export class Residents {
       ],
     );
     return reply === 1;
+  }
+}
+
+/** null: a newer version of the fleet made it, whose workers hold it. */
+function planOf(text: string): ResidentPlan | null {
+  try {
+    return readRecord(residentPlanSchema, JSON.parse(text), 'a resident');
+  } catch (error) {
+    if (error instanceof NewerRecordError) return null;
+    throw error;
   }
 }
 
