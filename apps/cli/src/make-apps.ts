@@ -3,7 +3,7 @@ import { readSettings, type Settings } from '@pythond/config';
 import { Normalizer, type NormalizerEvent } from '@pythond/normalizer';
 import type { OutboxOptions } from '@pythond/outbox';
 import type { RedisTarget } from '@pythond/queue';
-import { Scheduler, type SchedulerEvent } from '@pythond/scheduler';
+import { Candidate, type SchedulerEvent } from '@pythond/scheduler';
 import { createLogger, type Logger } from '@pythond/telemetry';
 import { Worker, type WorkerEvent } from '@pythond/worker';
 import type { Context } from './context.ts';
@@ -17,11 +17,12 @@ export interface AppOptions {
   readonly logFile: string | null;
 }
 
-export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEvent) => void): Scheduler {
+export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEvent) => void): Candidate {
   const { settings, context, redis } = options;
   const { home, datakitUrl } = settings;
   const { env } = context;
-  return new Scheduler({
+  return new Candidate({
+    name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
     ...{ home, settings, redis, env, datakit: datakitUrl, log: logger('scheduler', options) },
     readSettings: () => readSettings({ home, env }),
     ...(onEvent ? { onEvent } : {}),

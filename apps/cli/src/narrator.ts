@@ -44,6 +44,14 @@ export class Narrator {
           colors.green('↻'),
           `${oneLine(event.input)}: version ${event.number} takes over from the next tick on`,
         );
+      case 'stands-by': {
+        const { name, host } = event.leader;
+        return this.#line(
+          colors.yellow('!'),
+          `the scheduler ${oneLine(name)} on ${oneLine(host)} leads: this home is not read until it is gone`,
+        );
+      }
+      case 'leads':
       case 'held-back': // told with the problems
       case 'input-gone': // told with its collectors
         return;

@@ -50,6 +50,10 @@ export class OnceWatch {
       case 'held-back':
         this.#well = false;
         break;
+      case 'stands-by': // what is in this home runs nowhere
+        this.#resolve(exitCodes.usage);
+        return;
+      case 'leads':
       case 'collector-gone':
       case 'input-changed':
       case 'input-gone':

@@ -3,6 +3,18 @@ import type { HoldReason, Problem } from '@pythond/registry';
 
 /** What a scheduler tells whoever started it; `up` prints it. */
 export type SchedulerEvent =
+  /** This scheduler leads from now on: it alone acts. */
+  | { readonly kind: 'leads'; readonly fence: number }
+  /** Another one leads; this one takes over when that is gone. */
+  | {
+      readonly kind: 'stands-by';
+      readonly leader: {
+        readonly name: string;
+        readonly host: string;
+        readonly sinceMs: number;
+        readonly fence: number;
+      };
+    }
   /** The whole home was read for the first time; each of these inputs is discovered next. */
   | { readonly kind: 'home-read'; readonly inputs: readonly string[] }
   /** Files or block of an input changed: this version is discovered next. */

@@ -1,4 +1,5 @@
 export { type Adoption, adopt } from './adopt.ts';
+export { Candidate, type CandidateOptions } from './candidate.ts';
 export type { SchedulerEvent } from './events.ts';
 export type { HomeReading } from './home-reader.ts';
 export { readHome } from './read-home.ts';
@@ -9,5 +10,4 @@ export {
   type PreparedInput,
   prepareInput,
 } from './rollout.ts';
-export { Scheduler, type SchedulerOptions } from './scheduler.ts';
 export { type Corrections, correctSchedules, type ScheduleFault } from './schedules.ts';

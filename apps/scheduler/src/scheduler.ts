@@ -6,6 +6,7 @@ import {
   connect,
   JobQueue,
   JobWorker,
+  type MayAct,
   queueNames,
   type Redis,
   type RedisTarget,
@@ -48,6 +49,8 @@ export interface SchedulerOptions {
   readonly datakit: string | null;
   readonly log: Logger;
   readonly onEvent?: (event: SchedulerEvent) => void;
+  /** Whether this process still leads: when it does not, nothing more is sent to Redis. */
+  readonly mayAct: MayAct;
 }
 
 /** How often wanted and stored schedules are compared: what is gone is back within two of these. */
@@ -61,8 +64,8 @@ const HELD_AGAIN_MS = 5 * 60_000;
  * whenever something changes.
  *
  * States: starting (reading and rolling out) → watching (reading again what changed, taking over discoveries, correcting
- * schedules) → stopped. What changes Redis is done one at a time. Everything it knows is in Redis: a second one does the
- * same work again and changes nothing by it.
+ * schedules) → stopped. What changes Redis is done one at a time. Everything it knows is in Redis; one at a time is at
+ * work over the whole fleet (see `Candidate`), and the next one does the same work again and changes nothing by it.
  */
 export class Scheduler implements Component {
   readonly name = 'scheduler';
@@ -97,8 +100,8 @@ export class Scheduler implements Component {
     const { home, env, settings, log } = options;
     this.#options = options;
     const onError = (error: Error) => log.warn({ err: error }, 'redis connection');
-    this.#redis = connect(options.redis, 'failing', onError);
-    this.#blocking = connect(options.redis, 'waiting', onError);
+    this.#redis = connect(options.redis, 'failing', onError, options.mayAct);
+    this.#blocking = connect(options.redis, 'waiting', onError, options.mayAct);
     this.#inputs = new Inputs(this.#redis);
     this.#collectors = new Collectors(this.#redis);
     this.#residents = new Residents(this.#redis);
@@ -173,6 +176,13 @@ export class Scheduler implements Component {
       () => this.#redis.disconnect(),
       () => this.#blocking.disconnect(),
     ]);
+  }
+
+  /** Redis has lost what it held. */
+  lookSoon(): void {
+    void this.#serial
+      .run(() => this.#correct())
+      .catch((error) => this.#options.log.warn({ err: error }, 'will be tried again'));
   }
 
   /** Any number of wishes while one is waiting are one. */

@@ -84,16 +84,49 @@ export function describeTarget(target: RedisTarget): string {
   return path ? `unix socket ${path}` : `${host}:${port}`;
 }
 
-/** Opens a connection. Errors of a live connection go to `onError` (rate-limit them there), never to the process. */
-export function connect(target: RedisTarget, role: ConnectionRole, onError: (error: Error) => void): Redis {
-  const redis = new Redis({
+/** For a connection whose owner may lose the right to use it: asked before every command. */
+export type MayAct = () => boolean;
+
+/**
+ * Sends nothing once its owner may act no more: then it closes for good, with what had not been sent. In a process that
+ * was stopped meanwhile, too.
+ */
+class RevocableRedis extends Redis {
+  readonly #mayAct: MayAct;
+
+  constructor(options: ServerOptions, mayAct: MayAct) {
+    super(options);
+    this.#mayAct = mayAct;
+  }
+
+  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
+    if (this.status !== 'ready' || this.#mayAct()) return super.sendCommand(command, stream);
+    this.disconnect();
+    const message = `this process may not act any more, so ${command.name} was not sent to Redis`;
+    command.reject(new QueueError('redis-not-allowed', message));
+    return command.promise;
+  }
+}
+
+/**
+ * Opens a connection. Errors of a live connection go to `onError` (rate-limit them there), never to the process.
+ * `mayAct`: when it says no, the connection ends.
+ */
+export function connect(
+  target: RedisTarget,
+  role: ConnectionRole,
+  onError: (error: Error) => void,
+  mayAct: MayAct | null = null,
+): Redis {
+  const options: ServerOptions = {
     ...redisOptions(target),
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: role === 'waiting' ? null : 1,
     ...(role === 'failing' ? { commandTimeout: COMMAND_TIMEOUT_MS } : {}),
     retryStrategy: (times) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(times, 6)),
     enableAutoPipelining: role === 'failing',
-  });
+  };
+  const redis = mayAct ? new RevocableRedis(options, mayAct) : new Redis(options);
   redis.on('error', onError);
   return redis;
 }

@@ -3,7 +3,8 @@ export type QueueErrorCode =
   | 'redis-refused'
   | 'redis-url'
   | 'redis-password-file'
-  | 'redis-too-old';
+  | 'redis-too-old'
+  | 'redis-not-allowed';
 
 /** Redis can't be used: which one (never with its password), why, and what to do. */
 export class QueueError extends Error {

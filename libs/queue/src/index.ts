@@ -3,6 +3,7 @@ export {
   type ConnectionRole,
   connect,
   describeTarget,
+  type MayAct,
   probe,
   type RedisTarget,
   redisOptions,

@@ -3,10 +3,12 @@ import { z } from 'zod';
 import { clockText } from './fleet-clock.ts';
 import { keys } from './keys.ts';
 import { addLags, type PoolLag, readLags } from './lags.ts';
+import { type LeaderView, readLeader, readStateLosses, type StateLosses } from './leadership.ts';
 
 /** A worker that does not renew this is gone. */
 export const HEARTBEAT_MS = 5_000;
 const HEARTBEAT_TTL_MS = 3 * HEARTBEAT_MS;
+const LOSS_SHOWN_MS = 24 * 3600_000;
 
 const workerViewSchema = z.object({
   name: z.string(),
@@ -98,11 +100,25 @@ export class Fleet {
     await this.#redis.set(keys.problems, JSON.stringify(problems));
   }
 
-  /** What the scheduler put, and what workers found. */
+  /** What the scheduler put, what workers found, and what befell Redis. */
   async problems(): Promise<Problem[]> {
-    const [text, workers] = await Promise.all([this.#redis.get(keys.problems), this.workers()]);
+    const [text, workers, losses] = await Promise.all([
+      this.#redis.get(keys.problems),
+      this.workers(),
+      this.stateLosses(),
+    ]);
     const put = text ? z.array(problemSchema).parse(JSON.parse(text)) : [];
-    return [...put, ...workers.flatMap(clockProblems)];
+    return [...put, ...workers.flatMap(clockProblems), ...lossProblem(losses)];
+  }
+
+  /** The scheduler that leads; null: none does just now. */
+  leader(): Promise<LeaderView | null> {
+    return readLeader(this.#redis);
+  }
+
+  /** `redis_state_lost_total`: the count itself is kept by the schedulers that live through it. */
+  stateLosses(): Promise<StateLosses> {
+    return readStateLosses(this.#redis);
   }
 
   /** The DataKit for workers that were told of none. */
@@ -113,6 +129,14 @@ export class Fleet {
   async publishedDatakit(): Promise<string | null> {
     return this.#redis.hget(keys.settings, 'datakit');
   }
+}
+
+function lossProblem({ total, lastMs }: StateLosses): Problem[] {
+  if (lastMs === null || Date.now() - lastMs > LOSS_SHOWN_MS) return [];
+  const times = total === 1 ? 'once' : `${total} times`;
+  const when = new Date(lastMs).toISOString();
+  const text = `Redis has lost what it held ${times}, last at ${when}: schedules are back, but run histories, counts, states, dead letters and points that waited are gone; was it flushed, or started again without its append-only file?`;
+  return [{ level: 'warning', code: 'redis-state-lost', text }];
 }
 
 function clockProblems(worker: WorkerView): Problem[] {

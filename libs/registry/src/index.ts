@@ -28,6 +28,14 @@ export {
 export { keys } from './keys.ts';
 export { GatheredLags, LAG_BOUNDS_MS, type PoolLag } from './lags.ts';
 export {
+  type CandidateView,
+  Leadership,
+  type LeaderView,
+  STAND_EVERY_MS,
+  type Stand,
+  type StateLosses,
+} from './leadership.ts';
+export {
   type Claim,
   type ClaimRequest,
   LEASE_MS,

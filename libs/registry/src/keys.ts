@@ -4,6 +4,8 @@ import { key } from '@pythond/queue';
 export const keys = {
   inputs: key('inputs'),
   input: (input: string) => key('input', input),
+  leader: key('leader'),
+  fleet: key('fleet'),
   collectors: key('collectors'),
   collector: (scheduler: string) => key('collector', scheduler),
   state: (scheduler: string) => key('state', scheduler),
