@@ -6,7 +6,7 @@ import type { SchedulerEvent } from './events.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
 import { isAlive, thisMachine } from './this-machine.ts';
 
-export interface CandidateOptions extends Omit<SchedulerOptions, 'mayAct'> {
+export interface CandidateOptions extends Omit<SchedulerOptions, 'mayAct' | 'numbers'> {
   /** For people: which of several schedulers it is. */
   readonly name: string;
 }
@@ -33,6 +33,7 @@ export class Candidate implements Component {
   readonly #standing: Recurring;
   #leadership: Leadership | undefined;
   #machine: string | null = null;
+  readonly #numbers = new Map<string, number>();
   #term: Term | null = null;
   #told: string | null = null;
   #stopping = false;
@@ -84,7 +85,7 @@ export class Candidate implements Component {
   /** A leader of this machine that has died is not waited for. */
   async #stand(leadership: Leadership): Promise<Stand> {
     const stand = await leadership.stand();
-    if (stand.kind === 'leads' || !this.#isDead(stand.leader)) return stand;
+    if (stand.kind !== 'stands-by' || !this.#isDead(stand.leader)) return stand;
     return leadership.stand(stand.leader.fence);
   }
 
@@ -96,7 +97,7 @@ export class Candidate implements Component {
   async #follow(stand: Stand): Promise<void> {
     this.#tell(stand);
     const number = this.#leadership?.term ?? 0;
-    if (this.#term && (stand.kind === 'stands-by' || this.#term.number !== number)) {
+    if (this.#term && (stand.kind !== 'leads' || this.#term.number !== number)) {
       void this.#end(this.#term);
     } else if (this.#term) {
       if (stand.kind === 'leads' && stand.stateLost) this.#term.scheduler.lookSoon();
@@ -107,7 +108,11 @@ export class Candidate implements Component {
 
   async #begin(number: number): Promise<void> {
     const mayAct = () => this.#leadership?.term === number && this.#leadership.leads;
-    const term: Term = { number, scheduler: new Scheduler({ ...this.#options, mayAct }), ended: null };
+    const term: Term = {
+      number,
+      scheduler: new Scheduler({ ...this.#options, numbers: this.#numbers, mayAct }),
+      ended: null,
+    };
     this.#term = term;
     try {
       await term.scheduler.start();
@@ -132,7 +137,9 @@ export class Candidate implements Component {
     if (!this.#stopping) this.#options.log.warn({ err: error }, 'the home will be read again');
   }
 
-  #tell({ kind, leader }: Stand): void {
+  #tell(stand: Stand): void {
+    if (stand.kind === 'waits') return;
+    const { kind, leader } = stand;
     const { name, host, sinceMs, fence } = leader;
     const told = `${kind} ${fence}`;
     if (told === this.#told) return;

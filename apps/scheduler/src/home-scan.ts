@@ -18,6 +18,8 @@ export interface HomeScanDeps {
   readonly collectors: Collectors;
   readonly bundles: RolloutDeps['bundles'];
   readonly discover: RolloutDeps['discover'];
+  /** The highest number of each input, also of those that Redis has lost. */
+  readonly numbers: Map<string, number>;
   readonly emit: (event: SchedulerEvent) => void;
   readonly log: (facts: Readonly<Record<string, unknown>>, message: string) => void;
 }
@@ -58,14 +60,14 @@ interface Done {
 export class HomeScan {
   readonly #deps: HomeScanDeps;
   readonly #brought = new Map<string, Brought>();
-  /** The highest number of each input, also of those that Redis has lost. */
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers: Map<string, number>;
   /** Not asked for when last looked at. */
   #missing = new Set<string>();
   #isFirst = true;
 
   constructor(deps: HomeScanDeps) {
     this.#deps = deps;
+    this.#numbers = deps.numbers;
   }
 
   async run(reading: HomeReading): Promise<ScanResult> {

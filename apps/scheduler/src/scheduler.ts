@@ -51,6 +51,8 @@ export interface SchedulerOptions {
   readonly onEvent?: (event: SchedulerEvent) => void;
   /** Whether this process still leads: when it does not, nothing more is sent to Redis. */
   readonly mayAct: MayAct;
+  /** The highest number that each input is known to have had; kept for a Redis that loses them. */
+  readonly numbers: Map<string, number>;
 }
 
 /** How often wanted and stored schedules are compared: what is gone is back within two of these. */
@@ -117,6 +119,7 @@ export class Scheduler implements Component {
     });
     this.#scan = new HomeScan({
       ...{ home, inputs: this.#inputs, collectors: this.#collectors, bundles: this.#bundles, emit },
+      numbers: options.numbers,
       discover: (pool) => this.#discover(pool),
       log: (facts, message) => log.info(facts, message),
     });

@@ -4,8 +4,8 @@
 -- KEYS  1 leader (hash, lives as long as its lease)  2 fleet (hash: what no lease ends)
 -- ARGV  1 who asks, unique  2 lease (ms)  3 who asks, for people (JSON)  4 fence of a leader that is known to be dead, or ''
 --       5 state that the caller saw last, or ''  6 a new name for the state  7 highest fence that it knows
---       8 how often it knows that state was lost
--- Gives {'leads' | 'stands-by', fence, who leads (JSON), since (ms), state, how often state was lost}
+--       8 how often it knows that state was lost  9 'waits': it takes no Redis that has lost its state
+-- Gives {'leads' | 'stands-by', fence, who leads (JSON), since (ms), state, how often state was lost}; {'waits'}
 
 local leader, fleet = KEYS[1], KEYS[2]
 local time = redis.call('TIME') -- schedulers' clocks may differ
@@ -13,6 +13,7 @@ local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 
 local state = redis.call('HGET', fleet, 'state')
 if not state then
+  if ARGV[9] == 'waits' then return {'waits'} end
   state = ARGV[6]
   redis.call('HSET', fleet, 'state', state, 'fence', ARGV[7], 'lost', ARGV[8])
   if ARGV[5] ~= '' then

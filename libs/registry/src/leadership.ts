@@ -10,6 +10,7 @@ export const STAND_EVERY_MS = 1_500;
 /** A leader acts no more so long before its lease could end. */
 const MARGIN_MS = 1_000;
 const ANSWER_MS = 2_000;
+const NEVER = { countMs: Number.NEGATIVE_INFINITY, clockMs: Number.NEGATIVE_INFINITY };
 
 const leadScript = new Script(new URL('../lua/lead.lua', import.meta.url));
 const stopScript = new Script(new URL('../lua/stop-leading.lua', import.meta.url));
@@ -31,7 +32,9 @@ export interface LeaderView extends CandidateView {
 
 export type Stand =
   | { readonly kind: 'leads'; readonly leader: LeaderView; readonly stateLost: boolean }
-  | { readonly kind: 'stands-by'; readonly leader: LeaderView };
+  | { readonly kind: 'stands-by'; readonly leader: LeaderView }
+  /** Redis has lost its state: whoever led is to bring it back, and is waited for as long as it may take to notice. */
+  | { readonly kind: 'waits' };
 
 /**
  * One scheduler's part in who leads: one at a time over the whole fleet, by a lease in Redis that is kept by standing
@@ -45,11 +48,13 @@ export class Leadership {
   readonly #redis: Redis;
   readonly #me: CandidateView;
   readonly #token = randomBytes(8).toString('hex');
-  #until = { countMs: Number.NEGATIVE_INFINITY, clockMs: Number.NEGATIVE_INFINITY };
+  #until = NEVER;
   #term = 0;
   #state = '';
   #fence = 0;
   #lost = 0;
+  /** Since when a state is missing that was there; null: it is not. */
+  #missingMs: number | null = null;
 
   constructor(redis: Redis, me: CandidateView) {
     this.#redis = redis;
@@ -74,13 +79,20 @@ export class Leadership {
     const asked = { countMs: performance.now(), clockMs: Date.now() };
     const wasLeading = this.leads;
     const known = [this.#state, randomBytes(8).toString('hex'), this.#fence, this.#lost];
+    const waits = !wasLeading && this.#state !== '' && this.#missingForMs() < LEADER_LEASE_MS ? 'waits' : '';
     const asking = leadScript.run(
       this.#redis,
       [keys.leader, keys.fleet],
-      [this.#token, LEADER_LEASE_MS, JSON.stringify(this.#me), dead ?? '', ...known],
+      [this.#token, LEADER_LEASE_MS, JSON.stringify(this.#me), dead ?? '', ...known, waits],
     );
     const reply = (await withDeadline(asking, ANSWER_MS, 'asking Redis who leads')) as string[];
     const [kind, fence, view = '', since, state = '', lost] = reply;
+    if (kind === 'waits') {
+      this.#missingMs ??= performance.now();
+      this.#until = NEVER;
+      return { kind };
+    }
+    this.#missingMs = null;
     const stateLost = this.#state !== '' && this.#state !== state;
     this.#state = state;
     this.#fence = Math.max(this.#fence, Number(fence));
@@ -91,7 +103,7 @@ export class Leadership {
       sinceMs: Number(since),
     };
     if (kind !== 'leads') {
-      this.#until = { countMs: Number.NEGATIVE_INFINITY, clockMs: Number.NEGATIVE_INFINITY };
+      this.#until = NEVER;
       return { kind: 'stands-by', leader };
     }
     if (!wasLeading || !this.leads) this.#term += 1; // it ended while Redis was asked
@@ -100,9 +112,13 @@ export class Leadership {
     return { kind: 'leads', leader, stateLost };
   }
 
+  #missingForMs(): number {
+    return this.#missingMs === null ? 0 : performance.now() - this.#missingMs;
+  }
+
   /** Lets another lead at once. */
   async giveUp(): Promise<void> {
-    this.#until = { countMs: Number.NEGATIVE_INFINITY, clockMs: Number.NEGATIVE_INFINITY };
+    this.#until = NEVER;
     await stopScript.run(this.#redis, [keys.leader], [this.#token]);
   }
 }
