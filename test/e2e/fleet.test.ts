@@ -36,6 +36,26 @@ class ${name}(DataKitFramework):
         say(self, 'end')
 `;
 
+const MANY = 24;
+
+/** Says every now and then that it is alive while it is held. */
+const beating = (tally: Tally, names: readonly string[]) =>
+  names.reduce(
+    (text, name) => `${text}
+
+class ${name}(DataKitFramework):
+    def run(self):
+        say(self, 'start')
+        self.feed_metric(measurement='before_${name}', fields={'a': 1})
+        while os.path.exists(${JSON.stringify(tally.hold)}):
+            say(self, 'on')
+            time.sleep(0.1)
+        self.feed_metric(measurement='after', fields={'pid': os.getpid()})
+        say(self, 'end')
+`,
+    tally.python,
+  );
+
 const eventually = <T>(what: string, probe: () => T | Promise<T>) =>
   eventuallyWithin(what, probe, PATIENCE_MS);
 
@@ -195,36 +215,69 @@ describe.concurrent('a worker that is killed in mid-run', () => {
   });
 });
 
-describe.concurrent('a worker that is told to stop', () => {
-  it(
-    'gives the runs that do not end in time back, and another worker runs them',
-    slow,
-    async ({ onTestFinished }) => {
-      const fleet = await makeFleet({ atEnd: onTestFinished });
-      const id = 'h/h/h:Holder';
-      await fleet.home.write({
-        'conf.d/h.conf': openBlock('h', ['h'], 'interval = "1h"'),
-        'python.d/h/h.py': holder(fleet.tally),
+describe('a worker that is told to stop', () => {
+  it('F26: hands many runs in flight back at once, and another worker runs each again', slow, async () => {
+    const fleet = await makeFleet();
+    const names = Array.from({ length: MANY }, (_, n) => `Held${n}`);
+    await fleet.home.write({
+      'conf.d/h.conf': openBlock('h', ['h'], 'interval = "1h"'),
+      'python.d/h/h.py': beating(fleet.tally, names),
+    });
+    await fleet.tally.holdRuns();
+    fleet.start('scheduler');
+    const env = { PYTHOND_CONCURRENCY: String(MANY + 4), PYTHOND_DRAIN: '1s' };
+    const first = await fleet.startWorker(env);
+    for (const name of names) await fleet.tally.untilHeld(name, PATIENCE_MS);
+    const firstName = (await fleet.workerOf(first))?.name;
+    const other = await fleet.startWorker(env);
+    const otherName = (await fleet.workerOf(other))?.name ?? '';
+    const jobs = await Promise.all(names.map(async (name) => fleet.holder(`h/h/h:${name}`)));
+    expect(new Set(jobs.map((holder) => holder?.worker))).toEqual(new Set([firstName]));
+    const below = treeOf(first.pid);
+
+    const { code, stderr } = await first.stop('SIGTERM');
+    expect({ code, stderr: stderr.replace(/^NOT CONFINED.*\n/, '') }).toEqual({ code: 0, stderr: '' });
+    expect(living(below)).toEqual([]);
+    for (const name of names) {
+      await eventually(`${name} to run on the other`, async () => {
+        const holder = await fleet.holder(`h/h/h:${name}`);
+        return holder?.worker === otherName && (await fleet.tally.count(name, 'start')) === 2;
       });
-      await fleet.tally.holdRuns();
-      fleet.start('scheduler');
-      const first = await fleet.startWorker();
-      const started = await fleet.tally.untilHeld('Holder', PATIENCE_MS);
-      const { job } = await eventually('its lease', () => fleet.holder(id));
-      await fleet.startWorker();
-      const below = treeOf(first.pid);
+    }
+    // handed back by the worker, and not found stalled when the lock had ended
+    for (const holder of jobs) {
+      expect(await fleet.redis.hget(`{pythond}:collect-default:${holder?.job}`, 'stc')).toBeNull();
+    }
+    await fleet.tally.letGo();
 
-      const { code, stderr } = await first.stop('SIGTERM');
-      expect({ code, stderr: stderr.replace(/^NOT CONFINED.*\n/, '') }).toEqual({ code: 0, stderr: '' });
-      expect(living(below)).toEqual([]);
-      expect(below.map(({ pid }) => pid)).toContain(started.pid);
-      await fleet.tally.letGo();
-
-      const run = await eventually('the run of the other worker', async () => (await fleet.runs(id))[0]);
-      expect(run).toMatchObject({ id: job, outcome: { kind: 'succeeded' }, points: { delivered: 1 } });
+    for (const [index, name] of names.entries()) {
+      const id = `h/h/h:${name}`;
+      const run = await eventually(`the run of ${name}`, async () => (await fleet.runs(id))[0]);
+      expect(run).toMatchObject({ id: jobs[index]?.job, worker: otherName, attempt: 1 });
+      expect(run).toMatchObject({ outcome: { kind: 'succeeded' }, points: { reported: 2, delivered: 2 } });
       expect(await fleet.runs(id)).toHaveLength(1);
-    },
-  );
+      expect(await fleet.counts(id)).toMatchObject({ rerun: 1, succeeded: 1 });
+      // the first had ended before the second began
+      const lines = await fleet.tally.lines(name);
+      const [one, two] = lines.filter(({ what }) => what === 'start');
+      expect(one?.pid).not.toBe(two?.pid);
+      const last = lines.filter(({ pid }) => pid === one?.pid).at(-1);
+      expect(Number((two?.at ?? 0n) - (last?.at ?? 0n))).toBeGreaterThan(0);
+      expect(lines.filter(({ what }) => what === 'end')).toHaveLength(1);
+    }
+    // what the first try reported was delivered, with the same times as by the second
+    const stored = fleet.standin.points().filter(({ measurement }) => measurement.startsWith('before_'));
+    expect(stored.map(({ measurement, time }) => `${measurement} ${time}`).sort()).toEqual(
+      names
+        .flatMap((name) => {
+          const time = stored.find(({ measurement }) => measurement === `before_${name}`)?.time;
+          return [`before_${name} ${time}`, `before_${name} ${time}`];
+        })
+        .sort(),
+    );
+    const { total } = JSON.parse((await fleet.cli('ledger', '--json')).stdout);
+    expect(total).toMatchObject({ counts: { emitted: 3 * MANY, accepted: 3 * MANY }, unaccounted: 0 });
+  });
 });
 
 describe('the scheduler', () => {

@@ -43,6 +43,7 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
       datakit: datakitUrl,
       late: settings.late,
     },
+    drainMs: settings.drainMs,
     outbox: outboxOptions(settings),
     log: logger('worker', options),
     ...(onEvent ? { onEvent } : {}),

@@ -60,6 +60,8 @@ export interface WorkerOptions {
   readonly late: LatePolicy;
   /** `strict`: start only where runs can be confined. */
   readonly sandbox: SandboxLevel;
+  /** How long runs may go on after the worker was told to stop; whoever stops it has to wait a little longer. */
+  readonly drainMs: number;
   readonly cacheDir: string;
   readonly secretsDirs: readonly string[];
   /** The folder of `datakit_framework.py` and the host. */
@@ -77,8 +79,6 @@ const DISCOVER_CONCURRENCY = 2;
 const MAX_LEFT = 1_000;
 /** A run whose points wait for an answer keeps others from a full worker's places for so long at most. */
 const GIVE_WAY_AFTER_MS = 700;
-/** How long runs may go on after the worker was told to stop; Docker's own patience is made to match. */
-const DRAIN_MS = 20_000;
 
 /**
  * Pulls ticks, runs collectors, delivers their points. Everything it needs comes from Redis; nothing is lost with it.
@@ -191,8 +191,8 @@ export class Worker implements Component {
     await runAll([
       () =>
         Promise.all([
-          this.#residents?.stop(DRAIN_MS),
-          ...this.#workers.map((worker) => worker.stop(DRAIN_MS)),
+          this.#residents?.stop(this.#options.drainMs),
+          ...this.#workers.map((worker) => worker.stop(this.#options.drainMs)),
         ]),
       () => this.#hosts?.stop(),
       () => this.#delivery.stop(),

@@ -44,7 +44,7 @@ describe('the settings', () => {
         sandbox: 'strict',
         late: 'dead-letter',
         outboxBytes: 1024 ** 3,
-        discoverTimeoutMs: 60_000,
+        ...{ discoverTimeoutMs: 60_000, drainMs: 20_000 },
         watch: 'auto',
         pollIntervalMs: null,
       },

@@ -24,13 +24,21 @@ type Values = {
 export interface Settings
   extends Omit<
     Values,
-    'dataDir' | 'cacheDir' | 'secretsDirs' | 'discoverTimeout' | 'deadLetterAge' | 'pollInterval' | Limits
+    | 'dataDir'
+    | 'cacheDir'
+    | 'secretsDirs'
+    | 'discoverTimeout'
+    | 'drain'
+    | 'deadLetterAge'
+    | 'pollInterval'
+    | Limits
   > {
   readonly home: string;
   readonly dataDir: string;
   readonly cacheDir: string;
   readonly secretsDirs: readonly string[];
   readonly discoverTimeoutMs: number;
+  readonly drainMs: number;
   /** null: what fits the file system. */
   readonly pollIntervalMs: number | null;
   readonly outboxBytes: number;
@@ -128,7 +136,7 @@ function placeOf({ file, line, key }: SourcedValue) {
 }
 
 function toSettings(home: string, values: Values, gitRepos: unknown | null): Settings {
-  const { bundleSize, bundleFileSize, bundleFiles, discoverTimeout, pollInterval, ...others } = values;
+  const { bundleSize, bundleFileSize, bundleFiles, discoverTimeout, drain, pollInterval, ...others } = values;
   const { outboxSize, deadLetterSize, deadLetterAge, ...rest } = others;
   const at = (path: string) => resolve(home, path);
   const dataDir = at(values.dataDir ?? '.pythond');
@@ -140,6 +148,7 @@ function toSettings(home: string, values: Values, gitRepos: unknown | null): Set
     secretsDirs: (values.secretsDirs ?? defaultSecretsDirs(home)).map(at),
     redisPasswordFile: values.redisPasswordFile === null ? null : at(values.redisPasswordFile),
     discoverTimeoutMs: discoverTimeout,
+    drainMs: drain,
     pollIntervalMs: pollInterval,
     outboxBytes: outboxSize,
     deadLetterBytes: deadLetterSize,

@@ -129,6 +129,12 @@ export const settingKeys = {
     ...{ fallback: ['default'] as readonly string[], type: 'list of strings', default: '`["default"]`' },
     ...{ about: 'The pools that a worker serves.', text: { separator: ',' } },
   }),
+  drain: setting({
+    read: durationReader({ minMs: 100, maxMs: 86_400_000, example: '"20s"' }),
+    ...{ fallback: 20_000, type: 'seconds or duration', default: '`"20s"`' },
+    about:
+      'How long the runs of a worker that is told to stop may go on before they go back to the queue: 100 ms to 1 d.',
+  }),
   sandbox: setting({
     read: choiceReader(['strict', 'none']),
     fallback: 'strict' as const,

@@ -15,9 +15,11 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 for i = 2, #KEYS do
   local collector = KEYS[i]
-  local fields = redis.call('HMGET', collector, 'every', 'seen', 'resident', 'paused')
+  local fields = redis.call('HMGET', collector, 'every', 'seen', 'resident', 'paused', 'seenEvery', 'rest')
   local every, seen = tonumber(fields[1] or '0'), tonumber(fields[2] or '0')
-  local goesOn = since[i] and fields[3] == '1' and fields[4] ~= '1' and not paused_since(pauses, collector)
+  -- of another grid, and of what nobody wanted for a while, nothing is counted: pass-began.lua does neither
+  local sameGrid = (not fields[5] or tonumber(fields[5]) == every) and fields[6] ~= '1'
+  local goesOn = sameGrid and since[i] and fields[3] == '1' and fields[4] ~= '1' and not paused_since(pauses, collector)
   if goesOn and every > 0 and seen > 0 and now - seen >= every then
     local due = math.floor((now - seen) / every)
     local missed = math.max(0, math.floor((since[i] - seen) / every)) -- before the pause: nobody held it

@@ -51,6 +51,7 @@ describe('a worker whose clock is off', () => {
       ...{ name: 'w', version: '0', redis: target, pools: ['default'], concurrency: 2, maxHosts: 1 },
       ...{
         maxResidents: 1,
+        drainMs: 20_000,
         maxHostBytes: 1e9,
         datakit: null,
         outbox: {},
