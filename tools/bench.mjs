@@ -1,7 +1,8 @@
 // `npm run bench`: what a run costs in CPU, over every process of the fleet (scheduler, Redis, worker, Python hosts and
 // their children), against a cold `python3` per run, in the same benchmark on the same machine; and the lag of ticks.
 // Then how many points a second one core normalises and encodes, and how many come from one run to an accepting server,
-// against a plain loop of the same library calls. `--throughput` does only that.
+// against a plain loop of the same library calls. `--throughput` does only that. Last, what schedules cost and how late
+// 1,000 ticks a second are; `--ticks` does only that.
 // Rounds of both take turns; figures are medians with their spread. Ratios are comparable between machines, the
 // milliseconds are not. `--write` puts the result into docs/benchmarks.md. Linux only: it reads /proc.
 import { spawn, spawnSync } from 'node:child_process';
@@ -42,11 +43,13 @@ const redis = await startEmbeddedRedis({
 const apps = [];
 try {
   writeHome();
-  const throughputOnly = process.argv.includes('--throughput');
-  const fleet = throughputOnly
-    ? null
-    : { strict: await measureFleet('strict'), none: await measureFleet('none') };
-  report(fleet, await measureThroughput());
+  const only = (name) => process.argv.includes(`--${name}`);
+  const fleet =
+    only('throughput') || only('ticks')
+      ? null
+      : { strict: await measureFleet('strict'), none: await measureFleet('none') };
+  const throughput = only('ticks') ? null : await measureThroughput();
+  report(fleet, throughput, only('throughput') ? null : await measureTicks());
 } finally {
   await stopApps();
   await redis.stop();
@@ -103,6 +106,12 @@ async function measureThroughput() {
   await stopApps();
   connection.disconnect();
   return { json, encode, loop, runs };
+}
+
+/** Schedules, and the lag of their ticks. */
+async function measureTicks() {
+  say('\nschedules: 10,000 and 100,000 of them, and 1,000 ticks a second …');
+  return JSON.parse(await output('test/bench/ticks.mjs'));
 }
 
 async function bulkRun(connection, collectors) {
@@ -255,8 +264,13 @@ async function acceptingServer() {
   return { url, close: () => listening.closeAllConnections() ?? listening.close() };
 }
 
-function report(fleet, throughput) {
-  const text = `${fleet ? `${fleetTable(fleet)}\n` : ''}${throughputTable(throughput)}`;
+function report(fleet, throughput, ticks) {
+  const tables = [
+    ...(fleet ? [fleetTable(fleet)] : []),
+    ...(throughput ? [throughputTable(throughput)] : []),
+    ...(ticks ? [ticksTable(ticks)] : []),
+  ];
+  const text = tables.join('\n');
   process.stdout.write(`\n${text}`);
   if (fleet && process.argv.includes('--write')) {
     writeFileSync(path.join(root, 'docs/benchmarks.md'), page(text));
@@ -279,6 +293,21 @@ function throughputTable({ json, encode, loop, runs }) {
     row('a plain loop: read, normalise, encode, POST, one after the other', loop, loop, 'itself'),
     '',
     'Both are paced: a route takes 80 requests a second at most.',
+    '',
+  ].join('\n');
+}
+
+function ticksTable({ few, many, lag }) {
+  const row = ({ count, upsertMs, lookMs, bytesEach }, bar) =>
+    `| ${thousands(count)} schedules | ${(upsertMs / 1000).toFixed(1)} s (≤ ${bar}) | ${(lookMs / 1000).toFixed(2)} s | ${(bytesEach / 1000).toFixed(2)} kB |`;
+  const most = (ms) => (ms === null ? 'more than 262,144' : thousands(ms));
+  return [
+    '| | written in (bar) | looked at by the watchdog in | in Redis, each |',
+    '|---|---|---|---|',
+    row(few, '5 s'),
+    row(many, '60 s'),
+    '',
+    `Lag of ${thousands(lag.perSecond)} ticks a second (10,000 collectors of 10 s, claimed and recorded by one process, nothing to run): p50 at most ${most(lag.p50Ms)} ms, p99 at most ${most(lag.p99Ms)} ms (bar: 100 ms), the longest ${thousands(lag.maxMs)} ms. Quantiles are the bounds of buckets of powers of two.`,
     '',
   ].join('\n');
 }

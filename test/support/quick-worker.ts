@@ -48,7 +48,9 @@ export function startQuickWorker(
     }
     if (claim.kind !== 'claimed') return { kind: 'done', value: claim.kind };
     if (claim.again) counts.again += 1;
-    else if (kind === 'grid') given.set(scheduler, [...(given.get(scheduler) ?? []), dueMs]);
+    const dues = given.get(scheduler) ?? [];
+    // again, and new here: the answer to its first claim was lost
+    if (kind === 'grid' && !(claim.again && dues.includes(dueMs))) given.set(scheduler, [...dues, dueMs]);
     const { id: collector } = JSON.parse(claim.record ?? '{}');
     const record = successOf({ id, collector, kind, dueMs });
     await leases.release({ scheduler, lease: claim.lease, record, output: null });
