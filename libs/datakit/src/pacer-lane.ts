@@ -1,11 +1,5 @@
 import type { Clock } from './clock.ts';
-import { onAbort } from './on-abort.ts';
-
-/** Waits for its turn; let go with 0, or sent away with the wait. */
-export interface Waiter {
-  readonly patienceMs: number;
-  readonly answer: (waitMs: number) => void;
-}
+import { WaitList } from './wait-list.ts';
 
 /** The least that a server gets to breathe after a 429, and the most that its Retry-After may ask. */
 const MIN_PAUSE_MS = 1000;
@@ -27,7 +21,7 @@ export class PacerLane {
   readonly #perMs: number;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters = new WaitList();
   #tokens: number;
   #countedMs: number;
   #resumeMs = Number.NEGATIVE_INFINITY;
@@ -56,20 +50,9 @@ export class PacerLane {
     if (this.#waiters.length === 0 && this.#takeToken()) return 0;
     const pauseMs = this.#resumeMs - this.#clock.now();
     if (pauseMs > patienceMs) return pauseMs;
-    return new Promise<number>((resolve, reject) => {
-      const answer = (waitMs: number) => {
-        forget();
-        resolve(waitMs);
-      };
-      const waiter: Waiter = { patienceMs, answer };
-      const forget = onAbort(signal, () => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        this.#arm();
-        reject(signal.reason);
-      });
-      this.#waiters.push(waiter);
-      this.#arm();
-    });
+    const turn = this.#waiters.wait(signal, patienceMs, () => this.#arm());
+    this.#arm();
+    return turn;
   }
 
   throttled(afterMs: number | null): number {
@@ -81,13 +64,13 @@ export class PacerLane {
       this.#countedMs = this.#resumeMs;
       this.#tokens = 0;
     }
-    sendAway(this.#waiters, this.#resumeMs - now);
+    this.#waiters.sendAway(this.#resumeMs - now);
     this.#arm();
     return this.#resumeMs - now;
   }
 
   #pump(): void {
-    while (this.#waiters.length > 0 && this.#takeToken()) this.#waiters.shift()?.answer(0);
+    while (this.#waiters.length > 0 && this.#takeToken()) this.#waiters.letGo();
     this.#arm();
   }
 
@@ -123,12 +106,4 @@ export class PacerLane {
     // Whole milliseconds: a fraction can be too little for the clock to show that it passed.
     this.#cancelTimer = this.#clock.after(Math.ceil(waitMs), () => this.#pump());
   }
-}
-
-/** Those whose patience is shorter than the wait leave with it. */
-export function sendAway(waiters: Waiter[], waitMs: number): void {
-  const leaving = waiters.filter(({ patienceMs }) => patienceMs < waitMs);
-  const staying = waiters.filter(({ patienceMs }) => patienceMs >= waitMs);
-  waiters.splice(0, waiters.length, ...staying);
-  for (const { answer } of leaving) answer(waitMs);
 }

@@ -1,8 +1,7 @@
 import type { Clock } from './clock.ts';
-import { onAbort } from './on-abort.ts';
 import type { Pacer } from './pacer.ts';
-import { sendAway, type Waiter } from './pacer-lane.ts';
 import type { RateSource } from './rate-source.ts';
+import { WaitList } from './wait-list.ts';
 
 /** How long what was leased may be used. The source's rate is made for it. */
 export const LEASE_MS = 100;
@@ -31,7 +30,7 @@ export interface SharedLaneOptions {
  */
 export class SharedLane {
   readonly #options: SharedLaneOptions;
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters = new WaitList();
   /** Nothing goes before, as far as the source has told. */
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #takenMs: number[] = [];
@@ -86,23 +85,13 @@ export class SharedLane {
   /** Who has not the patience for such a wait goes away with it. */
   #paused(waitMs: number): void {
     this.#pausedUntilMs = this.#options.clock.now() + waitMs;
-    sendAway(this.#waiters, waitMs);
+    this.#waiters.sendAway(waitMs);
   }
 
   #wait(signal: AbortSignal, patienceMs: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const answer = (waitMs: number) => {
-        forget();
-        resolve(waitMs);
-      };
-      const waiter: Waiter = { patienceMs, answer };
-      const forget = onAbort(signal, () => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        reject(signal.reason);
-      });
-      this.#waiters.push(waiter);
-      if (!this.#asking && this.#cancelTimer === null) void this.#ask();
-    });
+    const turn = this.#waiters.wait(signal, patienceMs);
+    if (!this.#asking && this.#cancelTimer === null) void this.#ask();
+    return turn;
   }
 
   async #ask(): Promise<void> {
@@ -114,7 +103,7 @@ export class SharedLane {
       this.#leftUntilMs = clock.now() + LEASE_MS;
       while (this.#left > 0 && this.#waiters.length > 0) {
         this.#left -= 1;
-        this.#waiters.shift()?.answer(0);
+        this.#waiters.letGo();
       }
       if (granted === 0) this.#paused(waitMs);
       this.#asking = false;
@@ -123,7 +112,7 @@ export class SharedLane {
       this.#asking = false;
       this.#awayUntilMs = clock.now() + AWAY_MS;
       this.#left = 0;
-      for (const { answer } of this.#waiters.splice(0)) answer(0);
+      while (this.#waiters.length > 0) this.#waiters.letGo();
     }
   }
 
