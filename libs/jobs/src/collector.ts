@@ -53,5 +53,7 @@ export const collectorRecordSchema = open({
   isolation: z.enum(['auto', 'run', 'resident']).optional(),
   /** Set: it runs in the resident process of its input, and this is why. */
   resident: open({ code: z.string(), message: z.string() }).nullish(),
+  /** Of `scope = "host"`: the host that it is about, and on whose workers alone it runs. */
+  host: z.string().optional(),
 });
 export type CollectorRecord = z.infer<typeof collectorRecordSchema>;

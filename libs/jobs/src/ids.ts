@@ -25,9 +25,10 @@ export function schedulerId(id: CollectorId): SchedulerId {
   return base32(createHash('sha256').update(id).digest()) as SchedulerId;
 }
 
-/** The id of the resident process of one version of an input: its plan and its lease have it. */
-export function residentId(input: string, number: number): string {
-  return base32(createHash('sha256').update(`resident\n${input}\n${number}`).digest());
+/** The id of the resident process of one version of an input, on one host where it has one on each: its plan and its lease have it. */
+export function residentId(input: string, number: number, host?: string): string {
+  const of = host === undefined ? '' : `\n${host}`;
+  return base32(createHash('sha256').update(`resident\n${input}\n${number}${of}`).digest());
 }
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';

@@ -7,6 +7,7 @@ export {
   moduleFailureSchema,
 } from './collector.ts';
 export { NewerRecordError } from './errors.ts';
+export { HOST_NAME, ofHost, placeOf, templateId, toHostName } from './host-scope.ts';
 export {
   type BundleDigest,
   type CollectorId,

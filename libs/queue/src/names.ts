@@ -11,7 +11,8 @@ export function key(...parts: readonly string[]): string {
 
 /** Queue names never hold a colon (BullMQ splits keys there). */
 export const queueNames = {
-  collect: (pool: string) => `collect-${pool}`,
+  /** `place`: a pool, or `pool@host`. */
+  collect: (place: string) => `collect-${place}`,
   discover: (pool: string) => `discover-${pool}`,
   discovered: 'discovered',
   deliver: 'deliver',

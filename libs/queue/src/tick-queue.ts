@@ -29,18 +29,21 @@ const LOOKED_AT_ONCE = 1_000;
 
 const lookScript = new Script(new URL('../lua/look-at-schedules.lua', import.meta.url));
 
-/** The collect queue of one pool, from the side that fills it: one BullMQ Job Scheduler a collector. */
+/**
+ * The collect queue of one place (a pool, or one host of it: `pool@host`), from the side that fills it: one BullMQ Job
+ * Scheduler a collector.
+ */
 export class TickQueue {
   readonly #queue: Queue;
   readonly #redis: Redis;
   /** Those that the look takes, in its order. */
   readonly #keys: readonly string[];
 
-  constructor(pool: string, connection: Redis) {
+  constructor(place: string, connection: Redis) {
     this.#redis = connection;
     const parts = ['repeat', 'delayed', 'prioritized', 'wait', 'paused', 'active'];
-    this.#keys = parts.map((part) => key(queueNames.collect(pool), part));
-    this.#queue = new Queue(queueNames.collect(pool), { connection, prefix: PREFIX });
+    this.#keys = parts.map((part) => key(queueNames.collect(place), part));
+    this.#queue = new Queue(queueNames.collect(place), { connection, prefix: PREFIX });
     this.#queue.on('error', () => undefined); // the connection reports its own errors
   }
 
@@ -91,6 +94,11 @@ export class TickQueue {
   async answer(id: string): Promise<string | null> {
     const job = await this.#queue.getJob(id);
     return job?.finishedOn ? String(job.returnvalue ?? job.failedReason) : null;
+  }
+
+  /** Leaves nothing of it: schedules, what waits, what a worker that is gone had begun. */
+  async drop(): Promise<void> {
+    await this.#queue.obliterate({ force: true });
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@
 --   {'claimed', lease value, attempt: 'first-try' | 'again', version, record or '' when the worker knows it,
 --    version of the state or '' when there is none, the state or '' when the worker holds it,
 --    when its first try was taken (ms), so that a re-run gives its points the same times}
---   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'counted' | 'resident', holder or ''}
+--   {'skipped', 'overlap' | 'paused' | 'gone' | 'done' | 'counted' | 'resident' | 'host-gone', holder or ''}
 --   {'lost'}                       a re-run whose collector has started a later tick since
 --
 -- Every grid tick is counted exactly once: run or skipped here, missed when a later one shows the gap. One that was counted
@@ -22,11 +22,13 @@ local collector, lease = KEYS[1], KEYS[2]
 local job, worker, due, kind, ttl, known = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 
 local fields = redis.call('HMGET', collector, 'version', 'every', 'paused', 'seen', 'started', 'epoch', 'resident',
-  'done', 'tried', 'triedMs', 'open', 'seenEvery', 'rest')
+  'done', 'tried', 'triedMs', 'open', 'seenEvery', 'rest', 'away')
 local version, every, paused, seen, started, epoch = fields[1], tonumber(fields[2] or '0'), fields[3], tonumber(fields[4] or '0'), tonumber(fields[5] or '0'), fields[6]
 local open, seenEvery, rest = tonumber(fields[11] or '0'), tonumber(fields[12] or '0'), fields[13]
 if not version then return {'skipped', 'gone', ''} end
 if fields[7] == '1' then return {'skipped', 'resident', ''} end -- its resident runs it, and counts its ticks
+
+if fields[14] then return {'skipped', 'host-gone', ''} end -- its grid begins anew when the host is back
 
 local function count(name, by) redis.call('HINCRBY', collector, 'n:' .. name, by or 1) end
 

@@ -8,11 +8,13 @@ import {
   runRecordSchema,
   schedulerId,
 } from '@pythond/jobs';
-import type { Redis } from '@pythond/queue';
+import { type Redis, Script } from '@pythond/queue';
 import { keys } from './keys.ts';
 import { type Pause, Pauses, pausesOf } from './pauses.ts';
 import { STATE_OF_GONE_MS } from './states.ts';
 import { withSkipped } from './tick-counts.ts';
+
+const awayScript = new Script(new URL('../lua/host-away.lua', import.meta.url));
 
 /** Commands that registering a record takes. */
 const COMMANDS_EACH = 5;
@@ -32,6 +34,8 @@ export interface CollectorView {
   readonly running: RunRecord | null;
   /** What operators have paused of it, the widest first; its block may pause it, too. */
   readonly pauses: readonly Pause[];
+  /** Of one host, which has had no worker since then: nothing of it is due. */
+  readonly awaySinceMs: number | null;
 }
 
 /** Finding what `ls`, `show` and the workers know of collectors: one hash each, and a set of their ids. */
@@ -78,10 +82,44 @@ export class Collectors {
       pipeline.srem(keys.collectors, id);
       pipeline.hdel(
         keys.collector(schedulerId(id)),
-        ...['record', 'version', 'paused', 'resident', 'running'],
+        ...['record', 'version', 'paused', 'resident', 'running', 'away'],
       );
       pipeline.hset(keys.collector(schedulerId(id)), REST);
       pipeline.pexpire(keys.state(schedulerId(id)), STATE_OF_GONE_MS);
+    }
+    await pipeline.exec();
+  }
+
+  /**
+   * The host of a collector has no worker any more: nothing of it is due, and nothing is missed, until it is back.
+   * @returns false while a run of it goes on: then nothing was written
+   */
+  async away(id: CollectorId, nowMs: number): Promise<boolean> {
+    const scheduler = schedulerId(id);
+    const reply = await awayScript.run(
+      this.#redis,
+      [keys.collector(scheduler), keys.lease(scheduler)],
+      [nowMs],
+    );
+    return reply === 1;
+  }
+
+  /** Their hosts are back. */
+  async back(ids: readonly CollectorId[]): Promise<void> {
+    if (ids.length === 0) return;
+    const transaction = this.#redis.multi();
+    for (const id of ids) transaction.hdel(keys.collector(schedulerId(id)), 'away');
+    await transaction.exec();
+  }
+
+  /** Leaves nothing of collectors, whatever there was. */
+  async forget(ids: readonly CollectorId[]): Promise<void> {
+    const pipeline = this.#redis.pipeline();
+    for (const id of ids) {
+      const scheduler = schedulerId(id);
+      const { collector, runs, outputs, state } = keys;
+      pipeline.srem(keys.collectors, id);
+      pipeline.del(...[collector, runs, outputs, state].map((keyOf) => keyOf(scheduler)));
     }
     await pipeline.exec();
   }
@@ -153,5 +191,6 @@ function toView(hash: Record<string, string>, pauses: readonly Pause[]): Collect
     lastRunMs: hash['lastRunMs'] ? Number(hash['lastRunMs']) : null,
     running: hash['running'] ? (readRun(hash['running'])[0] ?? null) : null,
     pauses: pausesOf(record, pauses),
+    awaySinceMs: hash['away'] ? Number(hash['away']) : null,
   };
 }

@@ -12,11 +12,14 @@ const LOSS_SHOWN_MS = 24 * 3600_000;
 
 const workerViewSchema = z.object({
   name: z.string(),
+  /** Its machine: what `PYTHOND_HOST` says, else the machine's own name. */
   host: z.string(),
   pid: z.number(),
   version: z.string(),
   startedMs: z.number(),
   pools: z.array(z.string()),
+  /** That it takes what runs on its host alone; workers of earlier versions do not. */
+  takesOwnHost: z.boolean().optional(),
   concurrency: z.number(),
   running: z.number(),
   runs: z.number(),

@@ -56,7 +56,8 @@ export {
   type ResidentView,
   type WantedResident,
 } from './residents.ts';
-export { namesIn, type StateNames, States, type StateView } from './states.ts';
+export { namesIn, STATE_OF_GONE_MS, type StateNames, States, type StateView } from './states.ts';
+export { Templates } from './templates.ts';
 export {
   skippedTicks,
   sumOfTicks,

@@ -7,6 +7,7 @@ export const keys = {
   leader: key('leader'),
   fleet: key('fleet'),
   collectors: key('collectors'),
+  templates: key('templates'),
   collector: (scheduler: string) => key('collector', scheduler),
   state: (scheduler: string) => key('state', scheduler),
   lease: (scheduler: string) => key('lease', scheduler),
@@ -26,7 +27,7 @@ export const keys = {
   throttle: (route: string) => key('throttle', route),
   residents: key('residents'),
   resident: (id: string) => key('resident', id),
-  residentsOf: (pool: string) => key('residents', pool),
+  residentsOf: (place: string) => key('residents', place),
   sharedNames: (input: string) => key('shared-names', input),
   stillReporting: (scheduler: string, input: number) => key('still-reporting', scheduler, String(input)),
 } as const;

@@ -46,8 +46,11 @@ export type Claim =
   | { readonly kind: 'skipped'; readonly reason: SkipReason; readonly holder: string }
   | { readonly kind: 'lost' };
 
-/** `done`: the tick's run is recorded; only its job was not completed. `counted`: it was skipped or missed before. */
-type SkipReason = 'overlap' | 'paused' | 'gone' | 'done' | 'counted' | 'resident';
+/**
+ * `done`: the tick's run is recorded; only its job was not completed. `counted`: it was skipped or missed before.
+ * `host-gone`: its host is away, and its grid rests.
+ */
+type SkipReason = 'overlap' | 'paused' | 'gone' | 'done' | 'counted' | 'resident' | 'host-gone';
 
 export interface Release {
   readonly scheduler: string;

@@ -3,6 +3,7 @@ import {
   type CollectorId,
   type CollectorRecord,
   NewerRecordError,
+  placeOf,
   type ResidentPlan,
   type RunRecord,
   readRecord,
@@ -87,50 +88,51 @@ export class Residents {
 
   /** Writes a plan; a resident that goes on by an older one is replaced. Gives whether anything changed. */
   async put(plan: ResidentPlan): Promise<boolean> {
-    const id = residentId(plan.input, plan.number);
+    const id = residentId(plan.input, plan.number, plan.host);
+    const place = placeOf(plan);
     const text = JSON.stringify(plan);
     const version = versionOf(text);
-    const [[known, lease], place, now] = await Promise.all([
+    const [[known, lease], heldUntil, now] = await Promise.all([
       this.#redis.hmget(keys.resident(id), 'version', 'lease'),
-      this.#redis.zscore(keys.residentsOf(plan.pool), id),
+      this.#redis.zscore(keys.residentsOf(place), id),
       this.#now(),
     ]);
-    if (known === version && place !== null) return false;
+    if (known === version && heldUntil !== null) return false;
     await this.#redis
       .multi()
       .hset(keys.resident(id), { plan: text, version })
-      .hset(keys.residents, id, plan.pool)
-      .zadd(keys.residentsOf(plan.pool), ...(lease ? (['NX'] as const) : []), now, id)
+      .hset(keys.residents, id, place)
+      .zadd(keys.residentsOf(place), ...(lease ? (['NX'] as const) : []), now, id)
       .exec();
     return true;
   }
 
-  /** Ids of all that are wanted, with their pools. */
+  /** Ids of all that are wanted, with their places: a pool, or `pool@host`. */
   async wanted(): Promise<ReadonlyMap<string, string>> {
     return new Map(Object.entries(await this.#redis.hgetall(keys.residents)));
   }
 
   /** Wants it no more: its worker ends it, and then nothing of it is left. */
-  async remove(id: string, pool: string): Promise<void> {
+  async remove(id: string, place: string): Promise<void> {
     const [reply] =
       (await this.#redis
         .multi()
         .hexists(keys.resident(id), 'lease')
         .hdel(keys.residents, id)
-        .zrem(keys.residentsOf(pool), id)
+        .zrem(keys.residentsOf(place), id)
         .exec()) ?? [];
     if (reply?.[1] === 0) await this.#redis.del(keys.resident(id));
   }
 
-  /** How many a pool has. */
-  async count(pool: string): Promise<number> {
-    return this.#redis.zcard(keys.residentsOf(pool));
+  /** How many a place has. */
+  async count(place: string): Promise<number> {
+    return this.#redis.zcard(keys.residentsOf(place));
   }
 
   /** Some that nobody has held for `forMs`, the longest first; none that is paused as a whole, or of a newer version. */
-  async free(pool: string, forMs: number, most: number): Promise<WantedResident[]> {
+  async free(place: string, forMs: number, most: number): Promise<WantedResident[]> {
     const [now, pauses] = await Promise.all([this.#now(), this.#pauses.list()]);
-    const range = [keys.residentsOf(pool), '-inf', now - forMs] as const;
+    const range = [keys.residentsOf(place), '-inf', now - forMs] as const;
     // paused ones stay in their places, and would be the only ones that are found
     const ids =
       pauses.length > 0
@@ -200,8 +202,8 @@ export class Residents {
     return Number(replies?.[2]?.[1] ?? 1);
   }
 
-  async view(input: string, number: number): Promise<ResidentView | null> {
-    const hash = await this.#redis.hgetall(keys.resident(residentId(input, number)));
+  async view(input: string, number: number, host?: string): Promise<ResidentView | null> {
+    const hash = await this.#redis.hgetall(keys.resident(residentId(input, number, host)));
     if (!hash['plan']) return null;
     const [, , worker = null] = hash['lease']?.split('|') ?? [];
     return {
@@ -267,9 +269,9 @@ function planOf(text: string): ResidentPlan | null {
   }
 }
 
-function keysOf(id: string, { pool, collectors }: ResidentPlan): string[] {
-  const leases = collectors.map((record) => keys.lease(schedulerId(record.id)));
-  return [keys.resident(id), keys.residentsOf(pool), ...leases];
+function keysOf(id: string, plan: ResidentPlan): string[] {
+  const leases = plan.collectors.map((record) => keys.lease(schedulerId(record.id)));
+  return [keys.resident(id), keys.residentsOf(placeOf(plan)), ...leases];
 }
 
 /** `call`: the same when it is made again, for its answer was lost. */
