@@ -29,6 +29,12 @@ export class Narrator {
       case 'collector-gone':
         this.#found.delete(event.id);
         return this.#line(colors.yellow('-'), `${oneLine(event.id)} is gone`);
+      case 'host-away':
+      case 'host-back': {
+        const many = event.collectors === 1 ? 'a collector' : `${event.collectors} collectors`;
+        const what = event.kind === 'host-back' ? 'goes on with' : 'has no worker any more; away with';
+        return this.#timed(colors.yellow('~'), `${oneLine(event.place)} ${what} ${many} of its own`);
+      }
       case 'module-failed': {
         const { failure, input } = event;
         const where = `${failure.file ?? failure.module}${failure.class ? `, class ${failure.class}` : ''}`;

@@ -55,6 +55,8 @@ export class OnceWatch {
         return;
       case 'leads':
       case 'collector-gone':
+      case 'host-away':
+      case 'host-back':
       case 'input-changed':
       case 'input-gone':
       case 'problem-solved':
@@ -91,17 +93,17 @@ export class OnceWatch {
   }
 
   #expect(event: Extract<SchedulerEvent, { kind: 'collector-found' }>): void {
-    const { id, pool, isNew, isResident, timeoutMs } = event;
+    const { id, place, isNew, isResident, timeoutMs } = event;
     if (!this.#expected.has(id)) this.#found += 1;
     else if (!this.#waiting.has(id)) return; // found again, as a resident, after it has run
     this.#expected.add(id);
     this.#waiting.set(id, timeoutMs);
-    if (!isNew && !isResident) void this.#runNow(id as CollectorId, pool);
+    if (!isNew && !isResident) void this.#runNow(id as CollectorId, place);
   }
 
-  async #runNow(id: CollectorId, pool: string): Promise<void> {
+  async #runNow(id: CollectorId, place: string): Promise<void> {
     const redis = connect(this.#redis, 'failing', () => undefined);
-    const queue = new TickQueue(pool, redis);
+    const queue = new TickQueue(place, redis);
     try {
       const nonce = randomBytes(4).toString('hex');
       await queue.runOnce(tickId('manual', schedulerId(id), Date.now(), nonce), id);

@@ -1,37 +1,51 @@
 import {
-  type CollectorId,
   type CollectorRecord,
   type Discovery,
   discoverySchema,
   type InputRecord,
-  schedulerId,
-  tickId,
+  placeOf,
+  templateId,
 } from '@pythond/jobs';
 import type { JobEnd, TickQueue } from '@pythond/queue';
-import {
-  type Collectors,
-  type HoldReason,
-  type Inputs,
-  type Pause,
-  pausesOf,
-  type Residents,
+import type {
+  Collectors,
+  CollectorView,
+  HoldReason,
+  Inputs,
+  Pause,
+  Residents,
+  Templates,
 } from '@pythond/registry';
 import { adopt } from './adopt.ts';
 import type { SchedulerEvent } from './events.ts';
+import { runFirst } from './first-runs.ts';
+import { foundEvent } from './found-event.ts';
 import { behindHeldPort } from './held-port.ts';
+import type { HostPlaces } from './host-roll.ts';
+import { byPlace, onHosts } from './hosts.ts';
 import { correctResidents } from './residents.ts';
 import { correctSchedules } from './schedules.ts';
-
-/** First runs of new collectors over the whole fleet, a second: 10,000 new ones take about a minute and a half. */
-const FIRST_RUNS_PER_SECOND = 100;
 
 export interface DiscoveryDeps {
   readonly inputs: Inputs;
   readonly collectors: Collectors;
   readonly residents: Residents;
-  readonly ticks: (pool: string) => TickQueue;
+  readonly templates: Templates;
+  /** The hosts that are there, by workers and all that is registered. */
+  readonly hosts: (all: readonly CollectorView[]) => Promise<HostPlaces>;
+  readonly ticks: (place: string) => TickQueue;
   readonly emit: (event: SchedulerEvent) => void;
   readonly now: () => number;
+}
+
+/** What the registry had of an input before. */
+interface Before {
+  /** Its collectors, each once, however many hosts run it. */
+  readonly found: readonly CollectorRecord[];
+  /** What runs of it, or would if its host were there. */
+  readonly views: readonly CollectorView[];
+  /** All that operators have ordered. */
+  readonly pauses: readonly Pause[];
 }
 
 /**
@@ -43,57 +57,91 @@ export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobE
   const told = discoverySchema.parse(data);
   const record = await deps.inputs.latest(told.input);
   if (!record || record.number !== told.number) return { kind: 'done', value: 'superseded' };
-  const all = (await deps.collectors.list()).map((view) => view.record);
-  const mine = all.filter(({ input }) => input === record.key);
-  const discovery = await withHeldPort(told, record, mine, deps);
+  const all = await deps.collectors.list();
+  const before = await whatWas(record, all, deps);
+  const discovery = await withHeldPort(told, record, before, deps);
   await deps.inputs.putDiscovery(discovery);
   report(discovery, deps.emit);
   const facts = await deps.inputs.facts(record.key, record.number);
   const decided = await deps.inputs.residentReason(record);
-  const adoption = adopt(record, discovery, mine, facts?.forced, decided);
-  const pauses = await deps.collectors.pauses();
+  const adoption = adopt(record, discovery, before.found, facts?.forced, decided);
   if (adoption.kind === 'held') {
-    await holdBack(record, adoption.reasons, { mine, pauses }, deps);
+    await holdBack(record, adoption.reasons, before, deps);
   } else if (discovery.error === null) {
-    await replace(record, { mine, pauses }, adoption, deps);
-    await schedule(record, { all, pauses }, adoption, deps);
+    const places = record.scope === 'host' ? await deps.hosts(all) : null;
+    const changes = changesOf(adoption, before, places);
+    await replace(record, before, changes, deps);
+    await schedule(record, { ...before, all }, changes, deps);
   }
   const value = discovery.error ? 'failed' : adoption.kind;
-  const collectors = adoption.kind === 'held' ? mine.length : discovery.collectors.length;
+  const collectors = adoption.kind === 'held' ? before.found.length : discovery.collectors.length;
   deps.emit({ kind: 'discovered', input: record.key, collectors });
   return { kind: 'done', value };
+}
+
+async function whatWas(
+  { key }: InputRecord,
+  all: readonly CollectorView[],
+  { collectors, templates }: DiscoveryDeps,
+): Promise<Before> {
+  const views = all.filter(({ record }) => record.input === key);
+  const shared = views.map(({ record }) => record).filter(({ host }) => host === undefined);
+  const ofHosts = (await templates.list()).filter(({ input }) => input === key);
+  const found = [...new Map([...shared, ...ofHosts].map((one) => [one.id, one])).values()];
+  return { found, views, pauses: await collectors.pauses() };
 }
 
 /** Only where a worker holds the resident: whoever else has the port will not go away for the new version. */
 async function withHeldPort(
   told: Discovery,
   record: InputRecord,
-  mine: readonly CollectorRecord[],
+  { found, views }: Before,
   { inputs, residents }: DiscoveryDeps,
 ): Promise<Discovery> {
   if (record.isolation === 'run') return told;
-  const { discovery, carried } = behindHeldPort(told, mine);
+  const { discovery, carried } = behindHeldPort(told, found);
   const [one] = carried;
   if (!one?.resident) return told;
-  const resident = await residents.view(record.key, one.inputNumber);
-  if (!resident?.worker) return told;
+  const running = views.filter((view) => templateId(view.record) === one.id);
+  const plans = running.map(({ record: { host } }) => residents.view(record.key, one.inputNumber, host));
+  if (!(await Promise.all(plans)).some((plan) => plan?.worker)) return told;
   if (one.resident.code !== 'asked') await inputs.decideResident(record, one.resident);
   return discovery;
 }
 
-/** What the registry knows of an input. */
-interface Known {
-  readonly mine: readonly CollectorRecord[];
-  /** All that operators have ordered. */
-  readonly pauses: readonly Pause[];
+type Taken = Extract<ReturnType<typeof adopt>, { kind: 'taken' }>;
+
+/** What becomes of an input's collectors, one by one. */
+interface Changes {
+  /** One for each host where they are of hosts. */
+  readonly records: readonly CollectorRecord[];
+  readonly templates: readonly CollectorRecord[];
+  /** Those of them that the registry did not have. */
+  readonly added: readonly CollectorRecord[];
+  /** Those of them whose hosts were away. */
+  readonly back: readonly CollectorRecord[];
+  readonly gone: readonly CollectorRecord[];
 }
 
-type Taken = Extract<ReturnType<typeof adopt>, { kind: 'taken' }>;
+/** `places`: the hosts that are to have one each; null: one for the fleet. */
+function changesOf(taken: Taken, { views }: Before, places: HostPlaces | null): Changes {
+  const templates = places ? taken.records : [];
+  const records = places ? onHosts(templates, places) : taken.records;
+  const ids = new Set(records.map(({ id }) => id));
+  const alive = new Set(templates.map(({ id }) => id));
+  const known = new Map(views.map((view) => [view.record.id, view]));
+  // a host that is away comes back to what it left, if that is in the new version still
+  const waits = (one: CollectorRecord) => one.host !== undefined && alive.has(templateId(one));
+  const gone = views.map(({ record }) => record).filter((one) => !ids.has(one.id) && !waits(one));
+  const added = records.filter(({ id }) => !known.has(id));
+  const back = records.filter(({ id }) => typeof known.get(id)?.awaySinceMs === 'number');
+  return { records, templates, added, back, gone };
+}
 
 async function holdBack(
   { key, number }: InputRecord,
   reasons: readonly HoldReason[],
-  { mine, pauses }: Known,
+  { views, pauses }: Before,
   { inputs, emit, now }: DiscoveryDeps,
 ): Promise<void> {
   const inForce = await inputs.inForce(key);
@@ -102,68 +150,47 @@ async function holdBack(
     await inputs.hold(key, number, reasons, now());
     emit({ kind: 'held-back', input: key, number, inForce, reasons });
   }
-  for (const record of mine) emit(foundEvent(record, false, pauses));
+  for (const { record, awaySinceMs } of views)
+    if (awaySinceMs === null) emit(foundEvent(record, false, pauses));
 }
 
 /** From here on a tick of any of them runs the new version, on whatever worker. */
 async function replace(
   { key, number }: InputRecord,
-  { mine, pauses }: Known,
-  { records, gone }: Taken,
-  { inputs, collectors, emit, now }: DiscoveryDeps,
+  { pauses }: Pick<Before, 'pauses'>,
+  { records, templates: ofHosts, added, back, gone }: Changes,
+  { inputs, collectors, templates, emit, now }: DiscoveryDeps,
 ): Promise<void> {
   const before = await inputs.inForce(key);
+  await templates.replace(key, ofHosts);
+  await collectors.back(back.map(({ id }) => id));
   await collectors.register(records);
-  await collectors.remove(gone);
+  await collectors.remove(gone.map(({ id }) => id));
   await inputs.tookOver(key, number, now());
   if (before !== number) emit({ kind: 'took-over', input: key, number, before });
-  const known = new Set(mine.map(({ id }) => id));
-  for (const id of gone) emit({ kind: 'collector-gone', id });
-  for (const record of records) emit(foundEvent(record, !known.has(record.id), pauses));
+  for (const { id } of gone) emit({ kind: 'collector-gone', id });
+  const isNew = new Set(added.map(({ id }) => id));
+  for (const record of records) emit(foundEvent(record, isNew.has(record.id), pauses));
 }
 
 async function schedule(
   { key }: InputRecord,
-  { all: before, pauses }: { readonly all: readonly CollectorRecord[]; readonly pauses: readonly Pause[] },
-  { records, gone }: Taken,
+  { all: before, pauses }: Pick<Before, 'pauses'> & { readonly all: readonly CollectorView[] },
+  { records, added, gone }: Changes,
   { ticks, residents, now }: DiscoveryDeps,
 ): Promise<void> {
-  const mine = before.filter(({ input }) => input === key);
-  const staying = before.filter(({ id }) => !gone.includes(id));
-  const all = [...new Map([...staying, ...records].map((one) => [one.id, one])).values()];
+  const ended = new Set(gone.map(({ id }) => id));
+  const staying = before.filter(({ record, awaySinceMs }) => !ended.has(record.id) && awaySinceMs === null);
+  const due = [...staying.map(({ record }) => record), ...records];
+  const all = [...new Map(due.map((one) => [one.id, one])).values()];
+  const mine = before.map(({ record }) => record).filter(({ input }) => input === key);
+  const own = byPlace(all);
   // an input that moved to another pool leaves schedules behind in the old one
-  for (const pool of new Set([...records, ...mine].map((one) => one.pool))) {
-    const own = all.filter((one) => one.pool === pool);
-    await correctSchedules(ticks(pool), own, now());
+  for (const place of new Set([...records, ...mine].map(placeOf))) {
+    await correctSchedules(ticks(place), own.get(place) ?? [], now());
   }
   await correctResidents(all, residents);
-  const known = new Set(mine.map(({ id }) => id));
-  const added = records.filter((one) => !isPaused(one, pauses) && !one.resident && !known.has(one.id));
-  for (const [pool, ids] of byPool(added)) await runFirst(ids, ticks(pool), now());
-}
-
-function byPool(records: readonly CollectorRecord[]): Map<string, CollectorId[]> {
-  const pools = new Map<string, CollectorId[]>();
-  for (const { pool, id } of records) pools.set(pool, [...(pools.get(pool) ?? []), id]);
-  return pools;
-}
-
-async function runFirst(added: readonly CollectorId[], queue: TickQueue, nowMs: number): Promise<void> {
-  for (const [index, id] of added.entries()) {
-    const delayMs = Math.floor((index * 1000) / FIRST_RUNS_PER_SECOND);
-    await queue.runOnce(tickId('first', schedulerId(id), nowMs + delayMs), id, delayMs);
-  }
-}
-
-function isPaused(record: CollectorRecord, pauses: readonly Pause[]): boolean {
-  return record.paused || pausesOf(record, pauses).length > 0;
-}
-
-function foundEvent(record: CollectorRecord, isNew: boolean, pauses: readonly Pause[]): SchedulerEvent {
-  const { id, pool, everyMs, timeoutMs, resident } = record;
-  const paused = isPaused(record, pauses);
-  const isResident = Boolean(resident);
-  return { kind: 'collector-found', id, pool, everyMs, timeoutMs, paused, isNew, isResident };
+  await runFirst(added, { pauses, ticks, nowMs: now() });
 }
 
 function report(discovery: Discovery, emit: (event: SchedulerEvent) => void): void {

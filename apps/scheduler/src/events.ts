@@ -40,7 +40,8 @@ export type SchedulerEvent =
   | {
       readonly kind: 'collector-found';
       readonly id: string;
-      readonly pool: string;
+      /** Where it runs: its pool, or one host of it, `pool@host`. */
+      readonly place: string;
       readonly everyMs: number;
       readonly timeoutMs: number;
       readonly paused: boolean;
@@ -50,6 +51,8 @@ export type SchedulerEvent =
       readonly isNew: boolean;
     }
   | { readonly kind: 'collector-gone'; readonly id: string }
+  /** `pool@host` has no worker any more: its collectors of `scope = "host"` wait until it has one again. */
+  | { readonly kind: 'host-away' | 'host-back'; readonly place: string; readonly collectors: number }
   | { readonly kind: 'module-failed'; readonly input: string; readonly failure: ModuleFailure }
   | { readonly kind: 'input-failed'; readonly input: string; readonly message: string }
   | { readonly kind: 'discovered'; readonly input: string; readonly collectors: number };

@@ -7,7 +7,7 @@ import {
 } from '@pythond/bundles';
 import { formatInputProblem } from '@pythond/config';
 import type { InputDefinition } from '@pythond/jobs';
-import type { Collectors, Inputs, Problem } from '@pythond/registry';
+import type { Collectors, Inputs, Problem, Templates } from '@pythond/registry';
 import type { SchedulerEvent } from './events.ts';
 import type { HomeReading } from './home-reader.ts';
 import { describeBundleProblem, type RolloutDeps, rollOut } from './rollout.ts';
@@ -16,6 +16,7 @@ export interface HomeScanDeps {
   readonly home: string;
   readonly inputs: Inputs;
   readonly collectors: Collectors;
+  readonly templates: Pick<Templates, 'replace'>;
   readonly bundles: RolloutDeps['bundles'];
   readonly discover: RolloutDeps['discover'];
   /** The highest number of each input, also of those that Redis has lost. */
@@ -175,12 +176,13 @@ export class HomeScan {
   }
 
   async #remove(gone: readonly string[]): Promise<void> {
-    const { collectors, inputs, emit } = this.#deps;
+    const { collectors, templates, inputs, emit } = this.#deps;
     const views = await collectors.list();
     const theirs = views.map(({ record }) => record).filter(({ input }) => gone.includes(input));
     await collectors.remove(theirs.map(({ id }) => id));
     for (const { id } of theirs) emit({ kind: 'collector-gone', id });
     for (const input of gone) {
+      await templates.replace(input, []);
       await inputs.remove(input);
       emit({ kind: 'input-gone', input });
     }

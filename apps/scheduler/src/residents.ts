@@ -1,9 +1,9 @@
-import { type CollectorRecord, type ResidentPlan, residentId } from '@pythond/jobs';
+import { type CollectorRecord, placeOf, type ResidentPlan, residentId } from '@pythond/jobs';
 import type { Residents } from '@pythond/registry';
 
 /**
  * Makes the residents that are wanted those of the registry's collectors: one for each version of an input that has
- * any. A version that has none any more is wanted no more, and its worker ends it. Gives how many were changed.
+ * any, on each host where they are of hosts. A version that has none any more is wanted no more, and its worker ends it. Gives how many were changed.
  */
 export async function correctResidents(
   collectors: readonly CollectorRecord[],
@@ -11,9 +11,10 @@ export async function correctResidents(
 ): Promise<number> {
   const plans = plansOf(collectors);
   let changed = 0;
-  for (const [id, pool] of await residents.wanted()) {
-    if (plans.get(id)?.pool === pool) continue;
-    await residents.remove(id, pool);
+  for (const [id, place] of await residents.wanted()) {
+    const plan = plans.get(id);
+    if (plan && placeOf(plan) === place) continue;
+    await residents.remove(id, place);
     changed += 1;
   }
   for (const plan of plans.values()) if (await residents.put(plan)) changed += 1;
@@ -24,10 +25,11 @@ function plansOf(collectors: readonly CollectorRecord[]): Map<string, ResidentPl
   const plans = new Map<string, ResidentPlan>();
   const wanted = collectors.filter(({ paused, resident }) => resident && !paused);
   for (const record of [...wanted].sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    const { input, inputNumber: number, pool } = record;
-    const id = residentId(input, number);
+    const { input, inputNumber: number, pool, host } = record;
+    const id = residentId(input, number, host);
     const others = plans.get(id)?.collectors ?? [];
-    plans.set(id, { v: 1, input, number, pool, collectors: [...others, record] });
+    const where = host === undefined ? { pool } : { pool, host };
+    plans.set(id, { v: 1, input, number, ...where, collectors: [...others, record] });
   }
   return plans;
 }

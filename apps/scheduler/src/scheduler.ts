@@ -15,6 +15,7 @@ import {
 import {
   BundleArchive,
   Collectors,
+  type CollectorView,
   Fleet,
   FleetClock,
   HEARTBEAT_MS,
@@ -22,14 +23,18 @@ import {
   heldProblem,
   Inputs,
   Residents,
+  Templates,
 } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import { takeOver } from './discoveries.ts';
 import type { SchedulerEvent } from './events.ts';
+import { runFirst } from './first-runs.ts';
 import { GitSource } from './git-source.ts';
 import { HomeReader } from './home-reader.ts';
 import { HomeScan } from './home-scan.ts';
 import { HomeWatch } from './home-watch.ts';
+import { type HostPlaces, HostRoll } from './host-roll.ts';
+import { byPlace, correctHosts } from './hosts.ts';
 import { LiveSettings } from './live-settings.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { ProblemBoard } from './problem-board.ts';
@@ -57,6 +62,8 @@ export interface SchedulerOptions {
 
 /** How often wanted and stored schedules are compared: what is gone is back within two of these. */
 const WATCH_MS = 15_000;
+/** How often it is looked for hosts that came or went. */
+const LOOK_AT_HOSTS_MS = 2_000;
 const COLLECT_GARBAGE_MS = 3600_000;
 /** How often a version that is held back is imported again: what it lacks may have been installed since. */
 const HELD_AGAIN_MS = 5 * 60_000;
@@ -77,6 +84,10 @@ export class Scheduler implements Component {
   readonly #inputs: Inputs;
   readonly #collectors: Collectors;
   readonly #residents: Residents;
+  readonly #templates: Templates;
+  readonly #hosts = new HostRoll();
+  /** The hosts that were there when schedules were corrected last. */
+  #placesThen = '';
   readonly #bundles: BundleArchive;
   readonly #fleet: Fleet;
   readonly #tickQueues = new Map<string, TickQueue>();
@@ -107,6 +118,7 @@ export class Scheduler implements Component {
     this.#inputs = new Inputs(this.#redis);
     this.#collectors = new Collectors(this.#redis);
     this.#residents = new Residents(this.#redis);
+    this.#templates = new Templates(this.#redis);
     this.#bundles = new BundleArchive(this.#redis);
     this.#fleet = new Fleet(this.#redis);
     const emit = (event: SchedulerEvent) => this.#emit(event);
@@ -120,6 +132,7 @@ export class Scheduler implements Component {
     this.#scan = new HomeScan({
       ...{ home, inputs: this.#inputs, collectors: this.#collectors, bundles: this.#bundles, emit },
       numbers: options.numbers,
+      templates: this.#templates,
       discover: (pool) => this.#discover(pool),
       log: (facts, message) => log.info(facts, message),
     });
@@ -137,6 +150,7 @@ export class Scheduler implements Component {
     this.#recurring = [
       new Recurring(() => this.#serial.run(() => this.#correct()), WATCH_MS, report),
       new Recurring(() => this.#serial.run(() => this.#lookAtPools()), HEARTBEAT_MS, report),
+      new Recurring(() => this.#lookAtHosts(), LOOK_AT_HOSTS_MS, report),
       new Recurring(() => this.#collectGarbage(), COLLECT_GARBAGE_MS, report),
       new Recurring(() => this.#serial.run(() => this.#discoverHeld()), HELD_AGAIN_MS, report),
     ];
@@ -240,7 +254,9 @@ export class Scheduler implements Component {
       inputs: this.#inputs,
       collectors: this.#collectors,
       residents: this.#residents,
-      ticks: (pool) => this.#ticks(pool),
+      templates: this.#templates,
+      hosts: (all) => this.#places(all),
+      ticks: (place) => this.#ticks(place),
       emit: (event) => this.#emit(event),
       now: () => this.#clock.nowMs,
     });
@@ -254,14 +270,27 @@ export class Scheduler implements Component {
       this.#published = null;
       this.#scanSoon();
     }
-    const records = (await this.#collectors.list()).map((view) => view.record);
-    this.#pools.knows(records);
-    const pools = new Set([...this.#tickQueues.keys(), ...records.map(({ pool }) => pool)]);
-    for (const pool of pools) {
-      const own = records.filter((record) => record.pool === pool);
-      const done = await correctSchedules(this.#ticks(pool), own, this.#clock.nowMs);
-      this.#logCorrections(pool, done);
+    const views = await this.#collectors.list();
+    this.#pools.knows(views.map(({ record }) => record));
+    const places = await this.#places(views);
+    const { records, added, left } = await correctHosts(views, places, {
+      ...{ collectors: this.#collectors, templates: this.#templates, now: () => this.#clock.nowMs },
+      dropTicks: (place) => this.#dropTicks(place),
+      emit: (event) => this.#emit(event),
+    });
+    const own = byPlace(records);
+    for (const place of new Set([...this.#tickQueues.keys(), ...own.keys(), ...left, ...places.keys()])) {
+      const done = await correctSchedules(this.#ticks(place), own.get(place) ?? [], this.#clock.nowMs);
+      this.#logCorrections(place, done);
     }
+    if (added.length > 0) {
+      const pauses = await this.#collectors.pauses();
+      await runFirst(added, { pauses, ticks: (place) => this.#ticks(place), nowMs: this.#clock.nowMs });
+    }
+    for (const place of [...this.#tickQueues.keys()].filter(isOfHost)) {
+      if (!places.has(place) && !own.has(place) && !left.includes(place)) await this.#dropTicks(place);
+    }
+    this.#placesThen = namesOf(places);
     await this.#board.publish();
     const changed = await correctResidents(records, this.#residents);
     if (changed > 0) this.#options.log.info({ changed }, 'residents corrected');
@@ -272,11 +301,31 @@ export class Scheduler implements Component {
     await this.#board.publish();
   }
 
-  #logCorrections(pool: string, { upserted, removed }: Corrections): void {
+  /** A host that came or left is not waited for until schedules are corrected anyway. */
+  async #lookAtHosts(): Promise<void> {
+    const places = this.#hosts.look(await this.#fleet.workers(), performance.now());
+    if (namesOf(places) !== this.#placesThen) await this.#serial.run(() => this.#correct());
+  }
+
+  async #places(views: readonly CollectorView[]): Promise<HostPlaces> {
+    const known = views.flatMap(({ record: { pool, host }, awaySinceMs }) =>
+      host !== undefined && awaySinceMs === null ? [{ pool, host }] : [],
+    );
+    return this.#hosts.look(await this.#fleet.workers(), performance.now(), known);
+  }
+
+  async #dropTicks(place: string): Promise<void> {
+    const queue = this.#ticks(place);
+    await queue.drop();
+    await queue.close();
+    this.#tickQueues.delete(place);
+  }
+
+  #logCorrections(place: string, { upserted, removed }: Corrections): void {
     const faults = Object.keys(upserted);
     if (faults.length + removed === 0) return;
     const isStrange = faults.some((fault) => fault === 'broken' || fault === 'far-ahead');
-    this.#options.log[isStrange ? 'warn' : 'info']({ pool, upserted, removed }, 'schedules corrected');
+    this.#options.log[isStrange ? 'warn' : 'info']({ place, upserted, removed }, 'schedules corrected');
   }
 
   async #discoverHeld(): Promise<void> {
@@ -294,8 +343,8 @@ export class Scheduler implements Component {
     if (old.length > 0) this.#options.log.info({ bundles: old.length }, 'old bundles removed');
   }
 
-  #ticks(pool: string): TickQueue {
-    return getOrMake(this.#tickQueues, pool, () => new TickQueue(pool, this.#redis));
+  #ticks(place: string): TickQueue {
+    return getOrMake(this.#tickQueues, place, () => new TickQueue(place, this.#redis));
   }
 
   #discover(pool: string): JobQueue<DiscoverJob> {
@@ -313,6 +362,14 @@ export class Scheduler implements Component {
     this.#options.log.info(event);
     this.#options.onEvent?.(event);
   }
+}
+
+function isOfHost(place: string): boolean {
+  return place.includes('@');
+}
+
+function namesOf(places: HostPlaces): string {
+  return [...places.keys()].sort().join(' ');
 }
 
 function isWithin(folder: string, root: string): boolean {
