@@ -31,11 +31,11 @@ export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEv
 
 export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) => void): Worker {
   const { settings, context, redis } = options;
-  const { pools, concurrency, hosts, residents, datakitUrl, cacheDir, secretsDirs, sandbox } = settings;
+  const { pools, host, concurrency, hosts, residents, datakitUrl, cacheDir, secretsDirs, sandbox } = settings;
   return new Worker({
     // two workers of one machine have one name in the settings, but each is one of the fleet
     name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
-    ...{ version, redis, pools, concurrency, cacheDir, secretsDirs, sandbox, corePath, env: context.env },
+    ...{ version, redis, host, pools, concurrency, cacheDir, secretsDirs, sandbox, corePath, env: context.env },
     ...{
       maxHosts: hosts,
       maxHostBytes: settings.hostsMemory,

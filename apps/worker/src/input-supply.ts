@@ -22,6 +22,8 @@ export interface InputSupplyOptions {
   /** The worker's own environment: what `$NAME` in `envs` may expand to, by the allow-list. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly secretsDirs: readonly string[];
+  /** What this machine is called: what `scope = "host"` reports is about it. */
+  readonly host: string;
   /** What the runs of an input may do here. */
   readonly confine: (request: ConfineRequest) => Promise<Confinement>;
   /** An existing empty folder; a relative `cmd` counts from there, not from wherever the worker was started. */
@@ -146,7 +148,7 @@ export class InputSupply {
     });
     const [problem] = problems;
     if (problem) throw new InputUnavailableError(problem.code, formatProblem(problem));
-    return tags;
+    return record.scope === 'host' ? { host: this.#options.host, ...tags } : tags;
   }
 
   async #bundle(record: InputRecord): Promise<BundleLease> {

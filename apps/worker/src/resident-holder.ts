@@ -1,8 +1,10 @@
+import { placeOf } from '@pythond/jobs';
 import { fullJitter, pause, Recurring } from '@pythond/lifecycle';
 import type { Fleet, ResidentNews, Residents, WantedResident } from '@pythond/registry';
 import { type ResidentEndReason, ResidentLife, type ResidentLifeDeps } from './resident-life.ts';
 
 export interface ResidentHolderDeps extends ResidentLifeDeps {
+  readonly host: string;
   readonly pools: readonly string[];
   /** Residents at once. */
   readonly maxResidents: number;
@@ -14,7 +16,8 @@ export interface ResidentHolderDeps extends ResidentLifeDeps {
 }
 
 interface Held {
-  readonly pool: string;
+  /** A pool, or `pool@host`. */
+  readonly place: string;
   readonly life: ResidentLife;
   /** Resolves when it is over and given back. */
   readonly over: Promise<void>;
@@ -33,7 +36,7 @@ const LONGEST_PAUSE_MS = 60_000;
 const PROVEN_MS = 60_000;
 
 /**
- * Holds residents: takes those that nobody holds, up to this worker's share of its pools, keeps each up, and gives it
+ * Holds residents: takes those that nobody holds, up to this worker's share of its pools and of its host, keeps each up, and gives it
  * back when its process is gone.
  *
  * It is *seeking* from start() to stop(). A resident is *held* from its claim to its release: its place in Redis is
@@ -78,21 +81,25 @@ export class ResidentHolder {
   async #seek(): Promise<void> {
     if (!this.#deps.mayTake()) return;
     await this.#countWorkers();
-    for (const pool of this.#deps.pools) await this.#seekIn(pool);
+    const { pools, host } = this.#deps;
+    for (const pool of pools) {
+      await this.#seekIn(pool);
+      await this.#seekIn(placeOf({ pool, host }));
+    }
   }
 
-  async #seekIn(pool: string): Promise<void> {
+  async #seekIn(place: string): Promise<void> {
     const { residents, maxResidents } = this.#deps;
     const room = maxResidents - this.#held.size;
     if (room <= 0) return;
-    const count = await residents.count(pool);
+    const count = await residents.count(place);
     if (count === 0) return;
-    const share = Math.ceil(count / Math.max(1, this.#workersOf.get(pool) ?? 1));
-    const own = [...this.#held.values()].filter((held) => held.pool === pool).length;
+    const share = Math.ceil(count / Math.max(1, this.#workersOf.get(place) ?? 1));
+    const own = [...this.#held.values()].filter((held) => held.place === place).length;
     const fair = Math.min(room, Math.max(0, share - own));
-    for (const wanted of await residents.free(pool, 0, fair)) await this.#take(wanted);
+    for (const wanted of await residents.free(place, 0, fair)) await this.#take(wanted);
     if (fair > 0) return;
-    for (const wanted of await residents.free(pool, PATIENCE_MS, 1)) await this.#take(wanted);
+    for (const wanted of await residents.free(place, PATIENCE_MS, 1)) await this.#take(wanted);
   }
 
   async #take(wanted: WantedResident): Promise<void> {
@@ -101,7 +108,7 @@ export class ResidentHolder {
     if (claim.kind !== 'claimed') return;
     const life = new ResidentLife(wanted, claim.lease, this.#deps);
     const over = this.#hold(wanted, claim.lease, life).finally(() => this.#held.delete(wanted.id));
-    this.#held.set(wanted.id, { pool: wanted.plan.pool, life, over });
+    this.#held.set(wanted.id, { place: placeOf(wanted.plan), life, over });
     if (this.#stopping) life.end('stopping');
   }
 
@@ -139,8 +146,9 @@ export class ResidentHolder {
     if (now - this.#countedMs < SHARE_EVERY_MS) return;
     this.#countedMs = now;
     const counts = new Map<string, number>();
-    for (const { pools } of await this.#deps.fleet.workers()) {
-      for (const pool of pools) counts.set(pool, (counts.get(pool) ?? 0) + 1);
+    for (const { pools, host } of await this.#deps.fleet.workers()) {
+      for (const place of pools.flatMap((pool) => [pool, placeOf({ pool, host })]))
+        counts.set(place, (counts.get(place) ?? 0) + 1);
     }
     this.#workersOf = counts;
   }

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BundleCache, createBundleCache } from '@pythond/bundles';
 import { createDataKitClient, createSharedPacer, type DataKitClient } from '@pythond/datakit';
-import type { DiscoverJob, Discovery } from '@pythond/jobs';
+import { type DiscoverJob, type Discovery, placeOf } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import { Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
@@ -42,6 +42,8 @@ import { StateCache } from './state-cache.ts';
 export interface WorkerOptions {
   /** Unique in the fleet. */
   readonly name: string;
+  /** The machine that it is on, by the name that the fleet has for it. */
+  readonly host: string;
   readonly version: string;
   readonly redis: RedisTarget;
   readonly pools: readonly string[];
@@ -167,6 +169,7 @@ export class Worker implements Component {
       bundles: this.#bundles,
       env,
       secretsDirs,
+      host: this.#options.host,
       confine: (request) => this.#confine(request),
       cwd: this.#tmpDir,
     });
@@ -180,7 +183,8 @@ export class Worker implements Component {
     await this.#heartbeat();
     this.#beat.start();
     this.#clocks.start();
-    this.#workers = this.#options.pools.flatMap((pool) => this.#takeFrom(pool));
+    const { pools, host } = this.#options;
+    this.#workers = pools.flatMap((pool) => this.#takeFrom(pool, host));
     if (this.#fleetClock.offMs !== null) for (const worker of this.#workers) worker.pause();
     await Promise.all(this.#workers.map((worker) => worker.ready()));
     this.#residents = this.#makeHolder(this.#inputs, this.#tmpDir);
@@ -214,7 +218,7 @@ export class Worker implements Component {
     ]);
   }
 
-  #takeFrom(pool: string): JobWorker[] {
+  #takeFrom(pool: string, host: string): JobWorker[] {
     const { name, concurrency, log } = this.#options;
     const inputs = required(this.#inputs);
     const hosts = required(this.#hosts);
@@ -258,13 +262,16 @@ export class Worker implements Component {
         onError,
         keep: 100,
       }),
-      new JobWorker({
-        queue: queueNames.collect(pool),
-        connection,
-        concurrency,
-        process: (_data, context) => collect.process(context),
-        onError,
-      }),
+      ...[pool, placeOf({ pool, host })].map(
+        (place) =>
+          new JobWorker({
+            queue: queueNames.collect(place),
+            connection,
+            concurrency,
+            process: (_data, context) => collect.process(context),
+            onError,
+          }),
+      ),
     ];
   }
 
@@ -278,9 +285,9 @@ export class Worker implements Component {
   }
 
   #makeHolder(inputs: InputSupply, tmpDir: string): ResidentHolder {
-    const { name, pools, maxResidents, corePath, log } = this.#options;
+    const { name, host, pools, maxResidents, corePath, log } = this.#options;
     return new ResidentHolder({
-      ...{ worker: name, pools, maxResidents, inputs, corePath, tmpDir, log },
+      ...{ worker: name, host, pools, maxResidents, inputs, corePath, tmpDir, log },
       sandbox: required(this.#sandbox).level,
       residents: new Residents(this.#redis),
       fleet: this.#fleet,
@@ -333,14 +340,15 @@ export class Worker implements Component {
   async #heartbeat(): Promise<void> {
     this.#published = await this.#fleet.publishedDatakit();
     this.#clocks.sees(this.#ownDatakit);
-    const { name, version, pools, concurrency } = this.#options;
+    const { name, host, version, pools, concurrency } = this.#options;
     const view: WorkerView = {
       name,
-      host: hostname(),
+      host,
       pid: process.pid,
       version,
       startedMs: this.#startedMs,
       pools: [...pools],
+      takesOwnHost: true,
       concurrency,
       running: this.#keeper.size,
       residents: this.#residents?.size ?? 0,

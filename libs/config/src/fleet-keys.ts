@@ -3,7 +3,7 @@ import { blockKey, readPool } from './block-key.ts';
 import { readDestination } from './destination.ts';
 import { durationReader } from './duration.ts';
 import { choiceReader, distinct, listReader, readBoolean, readText } from './readers.ts';
-import { good, type Reader } from './reading.ts';
+import type { Reader } from './reading.ts';
 import { readOrigin } from './url.ts';
 
 const limits = { minMs: MIN_INTERVAL_MS, maxMs: MAX_INTERVAL_MS };
@@ -18,13 +18,7 @@ const readInterval: Reader<number | null> = durationReader({
 const readTimeout: Reader<number | null> = durationReader({ ...limits, example: 'timeout = "5m"' });
 const readIsolation: Reader<Isolation | null> = choiceReader(isolations);
 
-const readScopeName = choiceReader(['fleet', 'host']);
-const readScope: Reader<'fleet' | 'host'> = (value) => {
-  const reading = readScopeName(value);
-  if (!reading.ok || reading.value === 'fleet') return reading;
-  const text = 'is not built yet: its collectors run once in the fleet, on whatever worker';
-  return good(reading.value, { text, hint: null });
-};
+const readScope: Reader<'fleet' | 'host'> = choiceReader(['fleet', 'host']);
 
 /** What the fleet adds to DataKit's keys, but for those of the sandbox. */
 export const fleetKeys = {
@@ -59,7 +53,7 @@ export const fleetKeys = {
     default: '`"fleet"`',
     where: 'block',
     about:
-      'Runs once in the whole fleet. `"host"` (on every worker of the pool) is not built yet: it runs once in the fleet, with a warning.',
+      'Runs once in the whole fleet, or once on every host that has a worker of the pool: [there](#on-every-host).',
   }),
   state: blockKey({
     read: readBoolean,

@@ -39,6 +39,7 @@ describe('the settings', () => {
       ...{ dataDir: `${home}/.pythond`, cacheDir: `${home}/.pythond/cache` },
       secretsDirs: ['/run/secrets', `${home}/secrets`],
       workerName: expect.stringMatching(/^[A-Za-z0-9._-]+$/),
+      host: expect.stringMatching(/^[A-Za-z0-9._-]+$/),
       ...{
         pools: ['default'],
         sandbox: 'strict',

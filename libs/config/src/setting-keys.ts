@@ -1,4 +1,5 @@
 import { availableParallelism, hostname } from 'node:os';
+import { HOST_NAME, toHostName } from '@pythond/jobs';
 import { readPool } from './block-key.ts';
 import { durationReader } from './duration.ts';
 import {
@@ -78,7 +79,8 @@ export const settingKeys = {
     read: integerReader({ min: 1, max: 1000 }),
     fallback: Math.min(2 * availableParallelism(), MAX_DEFAULT_CONCURRENCY),
     ...{ type: 'integer', default: `2 × cores, at most ${MAX_DEFAULT_CONCURRENCY}`, text: 'number' as const },
-    about: 'Runs that a worker has going at once: 1 to 1000.',
+    about:
+      "Runs that a worker has going at once of a pool, and again of its host's own collectors: 1 to 1000.",
   }),
   hosts: setting({
     read: integerReader({ min: 1, max: 1000 }),
@@ -123,6 +125,12 @@ export const settingKeys = {
         .replace(/[^A-Za-z0-9._-]/g, '-')
         .slice(0, 128) || 'worker',
     ...{ type: 'string', default: "the machine's name", about: 'What the fleet calls this worker.' },
+  }),
+  host: setting({
+    read: patternReader(HOST_NAME, '1 to 128 letters, digits, dots, hyphens and underscores'),
+    fallback: toHostName(hostname()),
+    ...{ type: 'string', default: "the machine's name" },
+    about: 'What this machine is called where `scope = "host"` names it; workers of one name share one.',
   }),
   pools: setting({
     read: distinct(filledListReader(readPool, 'pools = ["default"]')),

@@ -27,6 +27,8 @@ export interface CheckInputOptions {
   readonly overlays: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly secretsDirs: readonly string[];
+  /** What this machine is called. */
+  readonly host: string;
   readonly bundleLimits: Partial<BundleLimits>;
   readonly ownDatakit: string;
   readonly store: Pick<BundleStore, 'put'>;
@@ -91,9 +93,9 @@ async function recordOf(definition: InputDefinition, options: CheckInputOptions)
 
 function supplyOf(
   record: InputRecord,
-  { bundles, env, secretsDirs, confine, cwd }: CheckInputOptions,
+  { bundles, env, secretsDirs, host, confine, cwd }: CheckInputOptions,
 ): InputSupply {
-  return new InputSupply({ record: async () => record, bundles, env, secretsDirs, confine, cwd });
+  return new InputSupply({ record: async () => record, bundles, env, secretsDirs, host, confine, cwd });
 }
 
 function failuresOf(

@@ -34,7 +34,7 @@ export async function check(
     datakitUrl: flags.datakit,
   });
   await requireHome(settings);
-  const { home, secretsDirs, bundleLimits } = settings;
+  const { home, host, secretsDirs, bundleLimits } = settings;
   const { inputs, problems, datakitUrl, overlays } = await readHome(settings, env);
   for (const { text } of problems) terminal.err.write(`${text}\n`);
   let broken = problems.some(({ level }) => level === 'error');
@@ -63,6 +63,7 @@ export async function check(
       overlays,
       env,
       secretsDirs,
+      host,
       bundleLimits,
       store,
       bundles,

@@ -69,13 +69,13 @@ function printFailure(terminal: Terminal, failure: Failure): void {
 }
 
 export function toJson(view: CollectorView, file: string | null) {
-  const { record, counts, lastOutcome, lastEndedMs, lastRunMs, running } = view;
-  const { id, input, module, name, everyMs, timeoutMs, pool } = record;
+  const { record, counts, lastOutcome, lastEndedMs, lastRunMs, running, awaySinceMs } = view;
+  const { id, input, module, name, everyMs, timeoutMs, pool, host = null } = record;
   const paused = isPaused(view);
   return {
-    ...{ id, input, module, class: record.class, name, everyMs, timeoutMs, paused, pool },
+    ...{ id, input, module, class: record.class, name, everyMs, timeoutMs, paused, pool, host },
     pauses: pausesJson(view, file),
-    ...{ counts, lastOutcome, lastEndedMs, lastRunMs, running },
+    ...{ counts, lastOutcome, lastEndedMs, lastRunMs, running, awaySinceMs },
     ...{ isolation: record.isolation ?? 'auto', resident: record.resident ?? null },
   };
 }
@@ -124,7 +124,7 @@ function printCollectors(terminal: Terminal, views: readonly CollectorView[]): v
 }
 
 function row({ colors }: Terminal, view: CollectorView): string[] {
-  const { record, counts, lastOutcome, lastEndedMs, lastRunMs, running } = view;
+  const { record, counts, lastOutcome, lastEndedMs, lastRunMs, running, awaySinceMs } = view;
   const succeeded = counts['succeeded'] ?? 0;
   const bad = (counts['failed'] ?? 0) + (counts['timed-out'] ?? 0) + (counts['killed'] ?? 0);
   const last = isPaused(view) ? 'paused' : running ? 'running' : (lastOutcome ?? 'not yet');
@@ -132,7 +132,9 @@ function row({ colors }: Terminal, view: CollectorView): string[] {
   return [
     oneLine(record.id),
     duration(record.everyMs),
-    `${isWell ? colors.green(last) : lastOutcome ? colors.red(last) : last}${record.resident ? ' (resident)' : ''}`,
+    awaySinceMs !== null
+      ? colors.dim('host away')
+      : `${isWell ? colors.green(last) : lastOutcome ? colors.red(last) : last}${record.resident ? ' (resident)' : ''}`,
     running ? '' : ago(lastEndedMs, Date.now()),
     running ? duration(running.phases.runMs) : lastRunMs === null ? '' : duration(lastRunMs),
     String(succeeded),

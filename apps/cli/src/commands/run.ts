@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { type CollectorId, type CollectorRecord, type RunRecord, schedulerId, tickId } from '@pythond/jobs';
+import {
+  type CollectorId,
+  type CollectorRecord,
+  placeOf,
+  type RunRecord,
+  schedulerId,
+  tickId,
+} from '@pythond/jobs';
 import { pause } from '@pythond/lifecycle';
 import { type Redis, TickQueue } from '@pythond/queue';
 import { Collectors, Fleet, Inputs, Leases } from '@pythond/registry';
@@ -69,9 +76,9 @@ async function find(
   if (!(await new Inputs(redis).names()).includes(wanted)) {
     return { records: [(await findCollector(collectors, wanted)).record], ofInput: false };
   }
-  const records = (await collectors.list())
-    .map(({ record }) => record)
-    .filter(({ input }) => input === wanted);
+  const views = (await collectors.list()).filter(({ record }) => record.input === wanted);
+  const there = views.filter(({ awaySinceMs }) => awaySinceMs === null);
+  const records = (there.length > 0 ? there : views).map(({ record }) => record);
   if (records.length === 0) {
     throw new CommandError(
       `Input ${oneLine(wanted)} has no collectors yet; \`pythond ls\` tells what is wrong.`,
@@ -82,17 +89,20 @@ async function find(
 
 async function requireWorker(redis: Redis, records: readonly CollectorRecord[]): Promise<void> {
   const workers = await new Fleet(redis).workers();
-  const unserved = records.find(({ pool }) => !workers.some(({ pools }) => pools.includes(pool)));
+  const unserved = records.find(
+    ({ pool, host }) =>
+      !workers.some((worker) => worker.pools.includes(pool) && (host ?? worker.host) === worker.host),
+  );
   if (unserved) {
-    throw new CommandError(
-      `No worker serves pool ${unserved.pool}, so nothing can run ${oneLine(unserved.id)} now.`,
-    );
+    const { pool, host, id } = unserved;
+    const where = host === undefined ? `pool ${pool}` : `pool ${pool} on host ${host}`;
+    throw new CommandError(`No worker serves ${where}, so nothing can run ${oneLine(id)} now.`);
   }
 }
 
 function queuesOf(records: readonly CollectorRecord[], redis: Redis): ReadonlyMap<string, TickQueue> {
-  const pools = new Set(records.map(({ pool }) => pool));
-  return new Map([...pools].map((pool) => [pool, new TickQueue(pool, redis)]));
+  const places = new Set(records.map(placeOf));
+  return new Map([...places].map((place) => [place, new TickQueue(place, redis)]));
 }
 
 async function ask(
@@ -102,7 +112,7 @@ async function ask(
   return Promise.all(
     records.map(async (record) => {
       const id = tickId('manual', schedulerId(record.id), Date.now(), randomBytes(4).toString('hex'));
-      await queues.get(record.pool)?.runOnce(id, record.id);
+      await queues.get(placeOf(record))?.runOnce(id, record.id);
       return { record, id };
     }),
   );
@@ -125,8 +135,8 @@ async function answers(
   try {
     return await Promise.all(
       asked.map(async (one) => {
-        const queue = queues.get(one.record.pool);
-        if (!queue) throw new Error(`there is no queue of pool ${one.record.pool}`);
+        const queue = queues.get(placeOf(one.record));
+        if (!queue) throw new Error(`there is no queue of ${placeOf(one.record)}`);
         const answer = await answerTo(one, queue, collectors, pollMs, context.signal);
         waiting.delete(one.id);
         return answer;

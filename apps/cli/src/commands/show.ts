@@ -30,14 +30,14 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
   return withFleet(settings, async (redis) => {
     const collectors = new Collectors(redis);
     const view = await findCollector(collectors, wanted);
-    const { id, input, inputNumber } = view.record;
+    const { id, input, inputNumber, host } = view.record;
     const inputs = new Inputs(redis);
     const [runs, record, rollout, workers, resident] = await Promise.all([
       collectors.runs(id, flags.runs),
       inputs.get(input, inputNumber),
       inputs.rollout(input),
       new Fleet(redis).workers(),
-      view.record.resident ? new Residents(redis).view(input, inputNumber) : null,
+      view.record.resident ? new Residents(redis).view(input, inputNumber, host) : null,
     ]);
     const isServed = workers.some(({ pools }) => pools.includes(view.record.pool));
     const held = rollout?.versions.find(({ state }) => state === 'held') ?? null;
@@ -70,7 +70,7 @@ export async function show(context: Context, wanted: string, flags: ShowFlags): 
 
 function printView(
   terminal: Terminal,
-  { record, counts, pauses }: CollectorView,
+  { record, counts, pauses, awaySinceMs }: CollectorView,
   bundle: string | null,
   cmd: string | null,
   file: string | null,
@@ -86,6 +86,8 @@ function printView(
     'input',
     `${oneLine(record.input)}, version ${record.inputNumber}${cmd ? `, run by ${oneLine(cmd)}` : ''}`,
   );
+  if (awaySinceMs !== null)
+    line('host', `${record.host} has had no worker since ${ago(awaySinceMs, Date.now())}: nothing is due`);
   if (bundle) line('bundle', bundle.slice(0, 16));
   const ticks = ['due', 'run', 'skipped', 'missed', 'lost'].map((name) => `${counts[name] ?? 0} ${name}`);
   const whilePaused = counts['skipped:paused'] ? ` (${counts['skipped:paused']} skipped while paused)` : '';
