@@ -27,6 +27,7 @@ export {
   type ModuleRef,
   moduleRefSchema,
 } from './input.ts';
+export { laneOf } from './lane.ts';
 export { open, readRecord, refuseNewer } from './open-record.ts';
 export {
   type CollectJob,

@@ -27,6 +27,8 @@ const workerViewSchema = z.object({
   residents: z.number().optional(),
   /** `strict` or `none`; newer versions may know more. */
   sandbox: z.string(),
+  /** The `cmd`s of its pools that it has tried, and whether they start there; workers of earlier versions do not say. */
+  cmds: z.record(z.string(), z.boolean()).optional(),
   /** Python hosts that had to be killed or died, by reason; workers of earlier versions do not say. */
   hostDeaths: z.record(z.string(), z.number()).optional(),
   /** How many ms the clocks of DataKits are ahead, where that is too much; workers of earlier versions do not say. */
@@ -49,6 +51,17 @@ export const problemSchema = z.object({
   text: z.string(),
 });
 export type Problem = z.infer<typeof problemSchema>;
+
+/** The fields of the settings that hold the `cmd`s of a pool begin so. */
+const CMDS = 'cmds:';
+const cmdsSchema = z.array(z.string());
+
+export interface Published {
+  /** The DataKit for workers that were told of none. */
+  readonly datakit: string | null;
+  /** What the inputs of a worker's pools name as their interpreters. */
+  readonly cmds: readonly string[];
+}
 
 /** What concerns the fleet as a whole: who works in it, what its configuration lacks, what the scheduler published. */
 export class Fleet {
@@ -131,6 +144,24 @@ export class Fleet {
 
   async publishedDatakit(): Promise<string | null> {
     return this.#redis.hget(keys.settings, 'datakit');
+  }
+
+  /** The `cmd`s that the inputs of each pool name, for its workers to try. */
+  async publishCmds(cmds: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    const fields = await this.#redis.hkeys(keys.settings);
+    const old = fields.filter((field) => field.startsWith(CMDS) && !cmds.has(field.slice(CMDS.length)));
+    const transaction = this.#redis.multi();
+    if (old.length > 0) transaction.hdel(keys.settings, ...old);
+    for (const [pool, some] of cmds) transaction.hset(keys.settings, CMDS + pool, JSON.stringify(some));
+    await transaction.exec();
+  }
+
+  /** What the scheduler published for workers of these pools. */
+  async published(pools: readonly string[]): Promise<Published> {
+    const fields = ['datakit', ...pools.map((pool) => CMDS + pool)];
+    const [datakit = null, ...texts] = await this.#redis.hmget(keys.settings, ...fields);
+    const cmds = texts.flatMap((text) => (text ? cmdsSchema.parse(JSON.parse(text)) : []));
+    return { datakit, cmds: [...new Set(cmds)] };
   }
 }
 

@@ -5,6 +5,7 @@ export {
   HEARTBEAT_MS,
   type Heartbeat,
   type Problem,
+  type Published,
   problemSchema,
   type WorkerView,
 } from './fleet.ts';
