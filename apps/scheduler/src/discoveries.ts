@@ -34,6 +34,8 @@ export interface DiscoveryDeps {
   /** The hosts that are there, by workers and all that is registered. */
   readonly hosts: (all: readonly CollectorView[]) => Promise<HostPlaces>;
   readonly ticks: (place: string) => TickQueue;
+  /** A version that is the newest of its input. */
+  readonly sees: (record: InputRecord) => void;
   readonly emit: (event: SchedulerEvent) => void;
   readonly now: () => number;
 }
@@ -57,6 +59,7 @@ export async function takeOver(data: unknown, deps: DiscoveryDeps): Promise<JobE
   const told = discoverySchema.parse(data);
   const record = await deps.inputs.latest(told.input);
   if (!record || record.number !== told.number) return { kind: 'done', value: 'superseded' };
+  deps.sees(record);
   const all = await deps.collectors.list();
   const before = await whatWas(record, all, deps);
   const discovery = await withHeldPort(told, record, before, deps);

@@ -42,6 +42,7 @@ import { correctResidents } from './residents.ts';
 import { discoverAgain } from './rollout.ts';
 import { type Corrections, correctSchedules } from './schedules.ts';
 import { Serial } from './serial.ts';
+import { WantedCmds } from './wanted-cmds.ts';
 
 export interface SchedulerOptions {
   readonly home: string;
@@ -102,6 +103,7 @@ export class Scheduler implements Component {
   readonly #pools: PoolWatch;
   readonly #clock: FleetClock;
   #published: string | null = null;
+  readonly #cmds = new WantedCmds();
   /** Folders and files outside of the home that inputs name. */
   #others: readonly string[] = [];
   #wantsScan = false;
@@ -228,6 +230,8 @@ export class Scheduler implements Component {
       await this.#fleet.publishDatakit(datakit);
       this.#published = datakit;
     }
+    this.#cmds.ofFiles(reading.inputs, reading.unread);
+    await this.#publishCmds();
     const { problems, rolledOut, gone, folders, againInMs } = await this.#scan.run(reading);
     for (const input of gone) this.#board.release(input);
     this.#board.ofHome(problems);
@@ -257,9 +261,11 @@ export class Scheduler implements Component {
       templates: this.#templates,
       hosts: (all) => this.#places(all),
       ticks: (place) => this.#ticks(place),
+      sees: (record) => this.#cmds.ofVersion(record),
       emit: (event) => this.#emit(event),
       now: () => this.#clock.nowMs,
     });
+    await this.#publishCmds();
     await this.#board.publish();
     return end;
   }
@@ -268,6 +274,7 @@ export class Scheduler implements Component {
     if (this.#scan.forgetIfLost(await this.#inputs.names())) {
       this.#board.forget();
       this.#published = null;
+      this.#cmds.forget();
       this.#scanSoon();
     }
     const views = await this.#collectors.list();
@@ -341,6 +348,12 @@ export class Scheduler implements Component {
     const wanted = new Set(rollouts.flatMap(({ versions }) => versions.map(({ bundle }) => bundle)));
     const old = await this.#bundles.collect(wanted, Date.now());
     if (old.length > 0) this.#options.log.info({ bundles: old.length }, 'old bundles removed');
+  }
+
+  /** For workers to try before they are asked to run them. */
+  async #publishCmds(): Promise<void> {
+    const cmds = this.#cmds.news();
+    if (cmds) await this.#fleet.publishCmds(cmds);
   }
 
   #ticks(place: string): TickQueue {
