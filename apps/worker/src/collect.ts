@@ -8,15 +8,27 @@ import {
 } from '@pythond/jobs';
 import type { JobContext, JobEnd } from '@pythond/queue';
 import type { Claim, Leases } from '@pythond/registry';
+import type { InterpreterError } from '@pythond/runner';
 import type { Histogram } from '@pythond/telemetry';
 import { claimSteadily } from './claim-steadily.ts';
 import type { WorkerEvent } from './events.ts';
+import type { HandOver } from './hand-over.ts';
 import { leftForNewer } from './left-for-newer.ts';
-import type { TickRun } from './run-tick.ts';
+import type { ClaimedTick, TickRun } from './run-tick.ts';
 import type { HeldState, StateCache } from './state-cache.ts';
+
+/** Where ticks go that are for workers on which their `cmd` starts. */
+export interface TickHandOver extends Pick<HandOver, 'isForOthers' | 'judge'> {
+  /** Puts a tick where those workers take it. */
+  readonly put: (place: string, cmd: string, job: string, collector: string) => Promise<void>;
+}
 
 export interface CollectDeps {
   readonly worker: string;
+  /** Where its ticks come from: a pool, or one host of it. */
+  readonly place: string;
+  /** null: what is taken here was handed over, and is not handed on. */
+  readonly handOver: TickHandOver | null;
   readonly leases: Pick<Leases, 'claim' | 'giveBack'>;
   readonly runs: TickRun;
   readonly states: StateCache;
@@ -33,12 +45,24 @@ interface KnownCollector {
   readonly record: CollectorRecord;
 }
 
+/** A collector that could not be started when its tick was claimed here last. */
+interface HandedOver {
+  readonly collector: string;
+  readonly cmd: string;
+  readonly sinceMs: number;
+}
+
 const MAX_KNOWN = 20_000;
+/** An edit may give it another `cmd`: it is claimed again to find out. */
+const HANDED_OVER_MS = 60_000;
+/** What a tick was answered that another worker runs. */
+const HANDED_OVER = 'handed-over';
 
 /** Takes ticks from the collect queue: claims the collector's lease, and runs it when the lease is given. */
 export class Collect {
   readonly #deps: CollectDeps;
   readonly #known = new Map<string, KnownCollector>();
+  readonly #forOthers = new Map<string, HandedOver>();
 
   constructor(deps: CollectDeps) {
     this.#deps = deps;
@@ -47,6 +71,7 @@ export class Collect {
   async process(context: JobContext): Promise<JobEnd> {
     const tick = parseTickId(context.id);
     if (!tick) return { kind: 'give-up', reason: `job ${context.id} is not a tick` };
+    if (await this.#isHandedOver(tick, context)) return { kind: 'done', value: HANDED_OVER };
     if (tick.kind === 'grid' && context.attempt === 1) {
       this.#deps.lag.observe(Math.max(0, context.takenMs - tick.dueMs));
     }
@@ -91,7 +116,32 @@ export class Collect {
       return leftForNewer();
     }
     const state = this.#state(tick, claim, held);
-    return this.#deps.runs.run({ tick, context, record, lease, again, firstMs, state });
+    return this.#run({ tick, context, record, lease, again, firstMs, state });
+  }
+
+  async #run(claimed: Omit<ClaimedTick, 'judge'>): Promise<JobEnd> {
+    const { handOver, place, runs } = this.#deps;
+    const { record, tick, context } = claimed;
+    const judge = (cmd: string, error: InterpreterError) =>
+      handOver ? handOver.judge(place, cmd, error, context.signal) : Promise.resolve(error);
+    const end = await runs.run({ ...claimed, judge });
+    if (end.kind !== 'for-others') return end;
+    const sinceMs = performance.now();
+    this.#forOthers.set(tick.scheduler, { collector: record.id, cmd: end.cmd, sinceMs });
+    await handOver?.put(place, end.cmd, context.id, record.id);
+    return { kind: 'done', value: HANDED_OVER };
+  }
+
+  /** Before it is claimed: then it counts once, as it would if this worker had not taken it. */
+  async #isHandedOver({ scheduler }: TickRef, { id }: JobContext): Promise<boolean> {
+    const { handOver, place } = this.#deps;
+    const known = this.#forOthers.get(scheduler);
+    if (!known || !handOver) return false;
+    const isFresh = performance.now() - known.sinceMs < HANDED_OVER_MS;
+    const isForOthers = isFresh && (await handOver.isForOthers(place, known.cmd));
+    if (isForOthers) await handOver.put(place, known.cmd, id, known.collector);
+    else this.#forOthers.delete(scheduler);
+    return isForOthers;
   }
 
   #record(tick: TickRef, claim: Claimed): CollectorRecord {

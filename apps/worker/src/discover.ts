@@ -1,8 +1,15 @@
-import { type Discovery, discoverJobSchema, type InputRecord, NewerRecordError } from '@pythond/jobs';
+import {
+  type DiscoverJob,
+  type Discovery,
+  discoverJobSchema,
+  type InputRecord,
+  NewerRecordError,
+} from '@pythond/jobs';
 import type { JobContext, JobEnd, JobQueue } from '@pythond/queue';
 import type { Inputs } from '@pythond/registry';
-import { type Catalogue, HostDiedError, type HostPool } from '@pythond/runner';
+import { type Catalogue, HostDiedError, type HostPool, InterpreterError } from '@pythond/runner';
 import { leavingOf } from './auto-isolation.ts';
+import type { HandOver } from './hand-over.ts';
 import type { InputSupply } from './input-supply.ts';
 import { leftForNewer } from './left-for-newer.ts';
 
@@ -14,6 +21,14 @@ export interface DiscoverDeps {
   readonly discovered: Pick<JobQueue<Discovery>, 'add'>;
   /** It is left for a worker that can read it. */
   readonly onLeft: (message: string) => void;
+  readonly pool: string;
+  /** null: what is taken here was handed over, and is not handed on. */
+  readonly handOver: DiscoverHandOver | null;
+}
+
+/** Where discoveries go that are for workers on which their `cmd` starts. */
+export interface DiscoverHandOver extends Pick<HandOver, 'judge'> {
+  readonly put: (pool: string, cmd: string, job: string, data: DiscoverJob) => Promise<void>;
 }
 
 /**
@@ -34,10 +49,29 @@ export async function discover(data: unknown, context: JobContext, deps: Discove
       deps.onLeft(error.message);
       return leftForNewer();
     }
-    discovery = { ...answer, ...nothing(), error: errorOf(error) };
+    const cause = await judge({ input, number }, error, context, deps);
+    if (context.signal.aborted) return { kind: 'back' };
+    if (cause === 'handed-over') return { kind: 'done', value: cause };
+    discovery = { ...answer, ...nothing(), error: errorOf(cause) };
   }
   await deps.discovered.add(discovery, { id: `${context.id}-${Date.now()}` });
   return { kind: 'done' };
+}
+
+/** Hands a discovery over to a worker on which its `cmd` starts; else gives what is to be told. */
+async function judge(
+  { input, number }: DiscoverJob,
+  error: unknown,
+  { id, signal }: JobContext,
+  { inputs, pool, handOver }: DiscoverDeps,
+): Promise<unknown> {
+  if (!(error instanceof InterpreterError) || !handOver) return error;
+  const cmd = await inputs.cmdOf(input, number);
+  if (cmd === null) return error;
+  const cause = await handOver.judge(pool, cmd, error, signal);
+  if (cause !== true || signal.aborted) return cause;
+  await handOver.put(pool, cmd, id, { input, number });
+  return 'handed-over';
 }
 
 /**

@@ -75,6 +75,11 @@ export class InputSupply {
     }
   }
 
+  /** What is to run an input; null when the registry has the version no more. */
+  async cmdOf(input: string, number: number): Promise<string | null> {
+    return (await this.#options.record(input, number))?.cmd ?? null;
+  }
+
   #fresh(key: string): Opened | undefined {
     const known = this.#open.get(key);
     if (!known || performance.now() - known.sinceMs < REOPEN_AFTER_MS) return known;

@@ -1,4 +1,4 @@
-import { placeOf } from '@pythond/jobs';
+import { placeOf, type ResidentPlan } from '@pythond/jobs';
 import { fullJitter, pause, Recurring } from '@pythond/lifecycle';
 import type { Fleet, ResidentNews, Residents, WantedResident } from '@pythond/registry';
 import { type ResidentEndReason, ResidentLife, type ResidentLifeDeps } from './resident-life.ts';
@@ -12,6 +12,8 @@ export interface ResidentHolderDeps extends ResidentLifeDeps {
   readonly fleet: Pick<Fleet, 'workers'>;
   /** Whether it may take any now; what it holds, it keeps. */
   readonly mayTake: () => boolean;
+  /** Whether its `cmd` does not start here and may elsewhere. */
+  readonly isLeftToOthers: (place: string, plan: ResidentPlan) => Promise<boolean>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -104,6 +106,7 @@ export class ResidentHolder {
 
   async #take(wanted: WantedResident): Promise<void> {
     if (this.#stopping || this.#held.has(wanted.id)) return;
+    if (await this.#deps.isLeftToOthers(placeOf(wanted.plan), wanted.plan)) return;
     const claim = await this.#deps.residents.claim(wanted, this.#deps.worker);
     if (claim.kind !== 'claimed') return;
     const life = new ResidentLife(wanted, claim.lease, this.#deps);

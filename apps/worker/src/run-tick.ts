@@ -8,6 +8,7 @@ import {
   defaultHostLimits,
   type HostLease,
   type HostPool,
+  InterpreterError,
   outcomeOf,
   type RunEnd,
   type RunHandle,
@@ -50,7 +51,12 @@ export interface ClaimedTick {
   readonly firstMs: number;
   /** What the collector's last run left to this one. */
   readonly state: Buffer | null;
+  /** What becomes of a tick whose `cmd` does not start here: true, others run it; else why it fails. */
+  readonly judge: (cmd: string, error: InterpreterError) => Promise<true | InterpreterError>;
 }
+
+/** `for-others`: nothing ran, the lease is given back, and the tick is to be handed to a worker that starts this `cmd`. */
+export type TickEnd = JobEnd | { readonly kind: 'for-others'; readonly cmd: string };
 
 /** How long a tick waits for a host whose kind died lately; a longer back-off is this run's failure. */
 const HOST_WAIT_MS = 2_000;
@@ -80,7 +86,7 @@ export class TickRun {
     this.#deps = deps;
   }
 
-  async run(claimed: ClaimedTick): Promise<JobEnd> {
+  async run(claimed: ClaimedTick): Promise<TickEnd> {
     const held = new HeldRun();
     const release = this.#deps.keeper.hold({
       scheduler: claimed.tick.scheduler,
@@ -95,7 +101,7 @@ export class TickRun {
     }
   }
 
-  async #runHeld(claimed: ClaimedTick, held: HeldRun): Promise<JobEnd> {
+  async #runHeld(claimed: ClaimedTick, held: HeldRun): Promise<TickEnd> {
     const { context, record } = claimed;
     let input: OpenInput;
     let host: HostLease;
@@ -105,7 +111,7 @@ export class TickRun {
     } catch (error) {
       if (context.signal.aborted) return this.#back(claimed);
       if (error instanceof NewerRecordError) return this.#leave(claimed, error);
-      return this.#finish(claimed, unavailableRecord(this.#facts(claimed, Date.now()), error));
+      return this.#couldNotStart(claimed, error);
     }
     try {
       const ran = await this.#execute(claimed, input, host, held);
@@ -131,6 +137,19 @@ export class TickRun {
     } finally {
       host.release();
     }
+  }
+
+  async #couldNotStart(claimed: ClaimedTick, error: unknown): Promise<TickEnd> {
+    const { inputs } = this.#deps;
+    const { record, context } = claimed;
+    const isCmd = error instanceof InterpreterError;
+    const cmd = isCmd ? await inputs.cmdOf(record.input, record.inputNumber) : null;
+    const cause = isCmd && cmd !== null ? await claimed.judge(cmd, error) : error;
+    if (context.signal.aborted) return this.#back(claimed);
+    if (cause !== true || cmd === null)
+      return this.#finish(claimed, unavailableRecord(this.#facts(claimed, Date.now()), cause));
+    await this.#back(claimed);
+    return { kind: 'for-others', cmd };
   }
 
   async #execute(claimed: ClaimedTick, input: OpenInput, host: HostLease, held: HeldRun): Promise<Ran> {

@@ -3,11 +3,26 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { type BundleCache, createBundleCache } from '@pythond/bundles';
 import { createDataKitClient, createSharedPacer, type DataKitClient } from '@pythond/datakit';
-import { type DiscoverJob, type Discovery, placeOf } from '@pythond/jobs';
+import {
+  type CollectorId,
+  type DiscoverJob,
+  type Discovery,
+  laneOf,
+  placeOf,
+  type ResidentPlan,
+} from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import { Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
-import { connect, JobQueue, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
+import {
+  connect,
+  JobQueue,
+  JobWorker,
+  queueNames,
+  type Redis,
+  type RedisTarget,
+  TickQueue,
+} from '@pythond/queue';
 import {
   BundleArchive,
   clockText,
@@ -26,12 +41,15 @@ import type { SandboxLevel } from '@pythond/sandbox';
 import type { Logger } from '@pythond/telemetry';
 import { AutoIsolation } from './auto-isolation.ts';
 import { ClockWatch } from './clock-watch.ts';
-import { Collect } from './collect.ts';
+import { Collect, type TickHandOver } from './collect.ts';
 import { type ConfineRequest, confineInput } from './confine-input.ts';
 import { Delivery } from './delivery.ts';
-import { discover } from './discover.ts';
+import { type DiscoverDeps, discover } from './discover.ts';
 import type { WorkerEvent } from './events.ts';
+import { HandOver } from './hand-over.ts';
 import { InputSupply } from './input-supply.ts';
+import { Interpreters } from './interpreters.ts';
+import { Lanes } from './lanes.ts';
 import { LastErrors } from './last-errors.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { ResidentHolder } from './resident-holder.ts';
@@ -79,6 +97,8 @@ export const DEFAULT_DATAKIT = 'http://127.0.0.1:9529';
 const DISCOVER_CONCURRENCY = 2;
 /** Of what was left for newer workers, remembered as said. */
 const MAX_LEFT = 1_000;
+/** How often a discovery that was handed over is tried when the worker that has it dies. */
+const DISCOVER_ATTEMPTS = 3;
 /** A run whose points wait for an answer keeps others from a full worker's places for so long at most. */
 const GIVE_WAY_AFTER_MS = 700;
 
@@ -107,6 +127,9 @@ export class Worker implements Component {
   readonly #beat: Recurring;
   readonly #discovered: JobQueue<Discovery>;
   #workers: JobWorker[] = [];
+  #interpreters: Interpreters | undefined;
+  #lanes: Lanes | undefined;
+  readonly #ticks = new Map<string, TickQueue>();
   #hosts: HostPool | undefined;
   #inputs: InputSupply | undefined;
   #bundles: BundleCache | undefined;
@@ -121,6 +144,9 @@ export class Worker implements Component {
   readonly #left = new Set<string>();
   #residents: ResidentHolder | undefined;
   #auto: AutoIsolation | undefined;
+  /** A heartbeat out of turn. */
+  #extraBeat: Promise<void> = Promise.resolve();
+  #stopping = false;
   #published: string | null = null;
   #runs = 0;
 
@@ -178,25 +204,36 @@ export class Worker implements Component {
       ...{ maxHosts, maxMemoryBytes: maxHostBytes, corePath, tmpDir: this.#tmpDir, onEvent },
     });
     this.#auto = new AutoIsolation({ inputs, discover: (pool) => this.#discoverQueue(pool) });
+    this.#interpreters = new Interpreters({
+      ...{ env, cwd: this.#tmpDir },
+      onChange: () => this.#beatNow(),
+    });
     this.#keeper.start();
     await this.#fleetClock.start();
     await this.#heartbeat();
     this.#beat.start();
     this.#clocks.start();
-    const { pools, host } = this.#options;
-    this.#workers = pools.flatMap((pool) => this.#takeFrom(pool, host));
+    const runs = this.#makeRuns();
+    const handOver = this.#makeHandOver();
+    this.#workers = this.#options.pools.flatMap((pool) => [
+      this.#discoverFrom(pool, pool, handOver),
+      ...this.#placesOf(pool).map((place) => this.#collectFrom(place, place, handOver, runs)),
+    ]);
     if (this.#fleetClock.offMs !== null) for (const worker of this.#workers) worker.pause();
+    this.#lanes = this.#makeLanes(runs);
     await Promise.all(this.#workers.map((worker) => worker.ready()));
     this.#residents = this.#makeHolder(this.#inputs, this.#tmpDir);
     this.#residents.start();
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     await runAll([
       () =>
         Promise.all([
           this.#residents?.stop(this.#options.drainMs),
           ...this.#workers.map((worker) => worker.stop(this.#options.drainMs)),
+          this.#lanes?.stop(this.#options.drainMs),
         ]),
       () => this.#hosts?.stop(),
       () => this.#delivery.stop(),
@@ -207,29 +244,31 @@ export class Worker implements Component {
       () => this.#outbox.close(),
       () => this.#keeper.stop(),
       () => this.#beat.stop(),
+      () => this.#extraBeat,
       () => this.#fleet.leave(this.#options.name).catch(() => undefined), // it expires by itself
       () => this.#inputs?.close(),
       () => this.#bundles?.close(),
       () => this.#discovered.close(),
-      ...[...this.#discover.values()].map((queue) => () => queue.close()),
+      ...[...this.#discover.values(), ...this.#ticks.values()].map((queue) => () => queue.close()),
       () => this.#redis.disconnect(),
       () => this.#blocking.disconnect(),
       () => this.#tmpDir && removeFolder(this.#tmpDir),
     ]);
   }
 
-  #takeFrom(pool: string, host: string): JobWorker[] {
-    const { name, concurrency, log } = this.#options;
-    const inputs = required(this.#inputs);
-    const hosts = required(this.#hosts);
-    const leases = new Leases(this.#redis);
-    const runs = new TickRun({
-      worker: name,
+  /** What this worker takes of a pool: what is for anybody, and what is for its host alone. */
+  #placesOf(pool: string): string[] {
+    return [pool, placeOf({ pool, host: this.#options.host })];
+  }
+
+  #makeRuns(): TickRun {
+    return new TickRun({
+      worker: this.#options.name,
       sandbox: required(this.#sandbox).level,
-      leases,
+      leases: new Leases(this.#redis),
       keeper: this.#keeper,
-      inputs,
-      hosts,
+      inputs: required(this.#inputs),
+      hosts: required(this.#hosts),
       outlet: this.#delivery,
       lastErrors: this.#lastErrors,
       late: this.#options.late,
@@ -238,41 +277,75 @@ export class Worker implements Component {
       ownDatakit: () => this.#ownDatakit,
       emit: (event) => this.#emit(event),
     });
-    const collect = new Collect({
+  }
+
+  #makeHandOver(): HandOver {
+    const interpreters = required(this.#interpreters);
+    return new HandOver({ worker: this.#options.name, fleet: this.#fleet, interpreters });
+  }
+
+  #makeLanes(runs: TickRun): Lanes {
+    const { name, pools, log } = this.#options;
+    return new Lanes({
       worker: name,
-      leases,
-      runs,
-      states: this.#states,
+      places: pools.flatMap((pool) => this.#placesOf(pool)),
+      found: () => this.#interpreters?.found ?? {},
+      open: (place, cmd) => {
+        log.info({ place, cmd }, 'takes over from workers on which this does not start');
+        const lane = laneOf(place, cmd);
+        const opened = [this.#collectFrom(place, lane, null, runs)];
+        if (pools.includes(place)) opened.push(this.#discoverFrom(place, lane, null));
+        if (this.#fleetClock.offMs !== null) for (const worker of opened) worker.pause();
+        return opened;
+      },
+      onError: (error) => log.warn({ err: error }, 'queue'),
+    });
+  }
+
+  /** `queue`: the pool itself, or what others hand over of it. */
+  #discoverFrom(pool: string, queue: string, handOver: HandOver | null): JobWorker {
+    const { name, log } = this.#options;
+    const put: NonNullable<DiscoverDeps['handOver']>['put'] = (of, cmd, id, job) =>
+      this.#discoverQueue(laneOf(of, cmd)).add(job, { id, attempts: DISCOVER_ATTEMPTS });
+    const deps: DiscoverDeps = {
+      ...{ worker: name, pool, inputs: required(this.#inputs), hosts: required(this.#hosts) },
+      ...{ registry: new Inputs(this.#redis), discovered: this.#discovered },
+      handOver: handOver && { judge: (...args) => handOver.judge(...args), put },
+      onLeft: (message) => this.#emit({ kind: 'left-for-newer', message }),
+    };
+    return new JobWorker({
+      queue: queueNames.discover(queue),
+      connection: this.#blocking,
+      concurrency: DISCOVER_CONCURRENCY,
+      process: (data, context) => discover(data, context, deps),
+      onError: (error, before) => log.warn({ err: error, queue, before }, 'queue'),
+      keep: 100,
+    });
+  }
+
+  /** `queue`: the place itself, or what others hand over of it. */
+  #collectFrom(place: string, queue: string, handOver: HandOver | null, runs: TickRun): JobWorker {
+    const { name, concurrency, log } = this.#options;
+    const [pool = place] = place.split('@', 1);
+    const put: TickHandOver['put'] = (of, cmd, job, collector) =>
+      this.#ticksOf(laneOf(of, cmd)).runOnce(job, collector as CollectorId);
+    const collect = new Collect({
+      ...{ worker: name, place, runs, states: this.#states, leases: new Leases(this.#redis) },
       lag: this.#lags.of(pool),
+      handOver: handOver && {
+        isForOthers: (...args) => handOver.isForOthers(...args),
+        judge: (...args) => handOver.judge(...args),
+        put,
+      },
       emit: (event) => this.#emit(event),
     });
-    const registry = new Inputs(this.#redis);
-    const deps = {
-      ...{ worker: name, inputs, registry, hosts, discovered: this.#discovered },
-      onLeft: (message: string) => this.#emit({ kind: 'left-for-newer', message }),
-    };
-    const onError = (error: Error, before: number) => log.warn({ err: error, pool, before }, 'queue');
-    const connection = this.#blocking;
-    return [
-      new JobWorker({
-        queue: queueNames.discover(pool),
-        connection,
-        concurrency: DISCOVER_CONCURRENCY,
-        process: (data, context) => discover(data, context, deps),
-        onError,
-        keep: 100,
-      }),
-      ...[pool, placeOf({ pool, host })].map(
-        (place) =>
-          new JobWorker({
-            queue: queueNames.collect(place),
-            connection,
-            concurrency,
-            process: (_data, context) => collect.process(context),
-            onError,
-          }),
-      ),
-    ];
+    return new JobWorker({
+      queue: queueNames.collect(queue),
+      connection: this.#blocking,
+      concurrency,
+      process: (_data, context) => collect.process(context),
+      onError: (error, before) => log.warn({ err: error, queue, before }, 'queue'),
+    });
   }
 
   /** Every place is taken, and not all of them wait for the same DataKit. */
@@ -297,9 +370,23 @@ export class Worker implements Component {
       lastErrors: this.#lastErrors,
       late: this.#options.late,
       ownDatakit: () => this.#ownDatakit,
+      isLeftToOthers: (place, plan) => this.#isLeftToOthers(place, plan),
       emit: (event) => this.#emit(event),
       onError: (error) => log.warn({ err: error }, 'residents'),
     });
+  }
+
+  async #isLeftToOthers(place: string, { input, number }: ResidentPlan): Promise<boolean> {
+    const cmd = await required(this.#inputs).cmdOf(input, number);
+    return cmd !== null && this.#makeHandOver().isLeftToOthers(place, cmd);
+  }
+
+  #ticksOf(place: string): TickQueue {
+    const known = this.#ticks.get(place);
+    if (known) return known;
+    const queue = new TickQueue(place, this.#redis);
+    this.#ticks.set(place, queue);
+    return queue;
   }
 
   #discoverQueue(pool: string): JobQueue<DiscoverJob> {
@@ -327,20 +414,32 @@ export class Worker implements Component {
   }
 
   #onClockOff(aheadMs: number): void {
-    const { log, name } = this.#options;
-    log.error({ aheadMs }, `${clockText(`${hostname()} (worker ${name})`, aheadMs)}: it takes no ticks`);
-    for (const worker of this.#workers) worker.pause();
+    const { log, name, host } = this.#options;
+    log.error({ aheadMs }, `${clockText(`${host} (worker ${name})`, aheadMs)}: it takes no ticks`);
+    for (const worker of this.#taking) worker.pause();
   }
 
   #onClockRight(): void {
     this.#options.log.info('the clock is that of Redis again, and it goes on');
-    for (const worker of this.#workers) worker.resume();
+    for (const worker of this.#taking) worker.resume();
+  }
+
+  get #taking(): JobWorker[] {
+    return [...this.#workers, ...(this.#lanes?.workers ?? [])];
+  }
+
+  #beatNow(): void {
+    if (this.#stopping) return;
+    const before = this.#extraBeat;
+    this.#extraBeat = before.then(() => this.#heartbeat()).catch(() => undefined); // the next one comes by itself
   }
 
   async #heartbeat(): Promise<void> {
-    this.#published = await this.#fleet.publishedDatakit();
-    this.#clocks.sees(this.#ownDatakit);
     const { name, host, version, pools, concurrency } = this.#options;
+    const { datakit, cmds } = await this.#fleet.published(pools);
+    this.#published = datakit;
+    this.#clocks.sees(this.#ownDatakit);
+    this.#interpreters?.sees(cmds);
     const view: WorkerView = {
       name,
       host,
@@ -357,6 +456,7 @@ export class Worker implements Component {
       hostDeaths: this.#hostDeaths,
       clocksOff: this.#clocks.off,
       redisClockOff: this.#fleetClock.offMs,
+      cmds: this.#interpreters?.found ?? {},
     };
     const lags = this.#lags.take();
     try {
@@ -365,6 +465,7 @@ export class Worker implements Component {
       this.#lags.putBack(lags);
       throw error;
     }
+    this.#lanes?.look(await this.#fleet.workers());
   }
 
   #emit(event: WorkerEvent): void {

@@ -39,6 +39,8 @@ type Answer =
 const POLL_MS = 100;
 /** Many are looked at less often, so that they cost Redis no more. */
 const POLL_EACH_MS = 5;
+/** Another worker has it, on which its `cmd` starts. */
+const HANDED_OVER = 'handed-over';
 
 /**
  * `pythond run COLLECTOR|INPUT`: a run now, on a worker of the fleet, outside its grid, of a collector or of all of an
@@ -159,7 +161,7 @@ async function answerTo(
     const answer = await queue.answer(id);
     const ended = (await collectors.runs(collector, 20)).find((one) => one.id === id);
     if (ended) return { kind: 'ran', run: ended };
-    if (answer !== null) return notRunOf(collector, answer);
+    if (answer !== null && answer !== HANDED_OVER) return notRunOf(collector, answer);
     await pause(pollMs, signal);
   }
   throw new CommandError('interrupted; what was asked for goes on', exitCodes.interrupted);
