@@ -1,8 +1,9 @@
 import { queueNames } from '@pythond/queue';
-import { expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { runCli } from '../support/cli.ts';
 import { eventually as eventuallyWithin } from '../support/eventually.ts';
 import { makeFleet } from '../support/fleet.ts';
-import { block } from '../support/home.ts';
+import { block, makeHome } from '../support/home.ts';
 
 vi.setConfig({ testTimeout: 900_000, hookTimeout: 600_000 });
 
@@ -24,6 +25,21 @@ class Counts(DataKitFramework):
         self.feed_metric(measurement='${measurement}', fields={'n': self.n})
         self.feed_metric(measurement='named', tags={'host': 'by-script'}, fields={'n': self.n})
 `;
+
+it('a collector of scope = "host" is checked with the tag of this machine', async () => {
+  const home = await makeHome({
+    'conf.d/h.conf': block('h', ['h'], 'scope = "host"\n  tags = { team = "db" }'),
+    'python.d/h/h.py': script('counts'),
+  });
+  onTestFinished(() => home.remove());
+  const env = { PYTHOND_HOST: 'this-one' };
+  const { stdout } = await runCli(['check', '--json', '--home', home.dir], { env });
+  const lines = JSON.parse(stdout).collectors[0].reports.map(
+    (one: { lineProtocol: string }) => one.lineProtocol,
+  );
+  expect(lines[0]).toMatch(/^counts,host=this-one,team=db n=1 /);
+  expect(lines[1]).toMatch(/^named,host=by-script,team=db n=1 /);
+});
 
 it('a collector of scope = "host" is one series for each host, which ends and begins with it', async () => {
   const fleet = await makeFleet();

@@ -135,7 +135,7 @@ describe('workers', () => {
       const { code, stdout, stderr } = await fleet.cli('workers', '--json');
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       const found = JSON.parse(stdout).workers;
-      return found[0].residents === 1 ? found : null;
+      return found[0].residents === 1 && found[0].cmds.python3 !== undefined ? found : null;
     });
     expect(workers).toEqual([
       {
@@ -143,7 +143,7 @@ describe('workers', () => {
         ...{ version: expect.stringMatching(/^\d/), startedMs: expect.any(Number), pools: ['default'] },
         ...{ concurrency: expect.any(Number), running: expect.any(Number), residents: 1 },
         ...{ runs: expect.any(Number), sandbox: 'strict', heartbeatMs: expect.any(Number) },
-        ...{ hostDeaths: {}, clocksOff: {} },
+        ...{ hostDeaths: {}, clocksOff: {}, cmds: { python3: true } },
       },
     ]);
     const strange = {

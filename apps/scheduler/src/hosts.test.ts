@@ -18,7 +18,15 @@ const template = (name: string, more: Partial<CollectorRecord> = {}): CollectorR
   ...more,
 });
 const view = (record: CollectorRecord, awaySinceMs: number | null = null): CollectorView => ({
-  ...{ record, counts: {}, lastOutcome: null, lastEndedMs: null, lastRunMs: null, running: null, openDueMs: null },
+  ...{
+    record,
+    counts: {},
+    lastOutcome: null,
+    lastEndedMs: null,
+    lastRunMs: null,
+    running: null,
+    openDueMs: null,
+  },
   ...{ awaySinceMs, pauses: [] },
 });
 const at = (...hosts: string[]): HostPlaces =>

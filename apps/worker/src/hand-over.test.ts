@@ -28,7 +28,11 @@ describe('a cmd that could not be started', () => {
     const cause = await judge(false, [worker({ py: false })]);
     if (cause === true) throw new Error('handed over');
     expect(cause.code).toBe('interpreter-not-found');
-    expect(cause.message).toBe(`${error.message} (no worker of default starts it: this one was me)`);
+    expect(cause.message).toBe(`${error.message} (none of the 2 workers of default starts it)`);
+  });
+
+  it('fails as it is where there is no other worker', async () => {
+    expect(await judge(false, [])).toBe(error);
   });
 
   it('fails where it is when it starts by itself: the environment of the block is why', async () => {

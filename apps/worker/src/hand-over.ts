@@ -1,8 +1,8 @@
 import { pause } from '@pythond/lifecycle';
-import type { Fleet } from '@pythond/registry';
+import type { Fleet, WorkerView } from '@pythond/registry';
 import { InterpreterError } from '@pythond/runner';
 import type { Interpreters } from './interpreters.ts';
-import { type Elsewhere, startsElsewhere } from './starts-elsewhere.ts';
+import { type Elsewhere, othersOf, whoStarts } from './starts-elsewhere.ts';
 
 export interface HandOverDeps {
   readonly worker: string;
@@ -47,18 +47,23 @@ export class HandOver {
   ): Promise<true | InterpreterError> {
     if (await this.#deps.interpreters.try(cmd)) return error; // by itself it starts: the block's envs are why
     const untilMs = performance.now() + UNTRIED_MS;
-    let elsewhere = await this.#elsewhere(place, cmd);
-    while (elsewhere === 'untried' && performance.now() < untilMs && !signal.aborted) {
+    let workers = await this.#others(place);
+    while (whoStarts(workers, cmd) === 'untried' && performance.now() < untilMs && !signal.aborted) {
       await pause(ASK_EVERY_MS, signal);
-      elsewhere = await this.#elsewhere(place, cmd);
+      workers = await this.#others(place);
     }
-    if (elsewhere === 'somewhere') return true;
-    const message = `${error.message} (no worker of ${place} starts it: this one was ${this.#deps.worker})`;
-    return new InterpreterError(error.code, message, { cause: error });
+    if (whoStarts(workers, cmd) === 'somewhere') return true;
+    if (workers.length === 0) return error;
+    const all = `none of the ${workers.length + 1} workers of ${place} starts it`;
+    return new InterpreterError(error.code, `${error.message} (${all})`, { cause: error });
   }
 
   async #elsewhere(place: string, cmd: string): Promise<Elsewhere> {
+    return whoStarts(await this.#others(place), cmd);
+  }
+
+  async #others(place: string): Promise<WorkerView[]> {
     const { worker, fleet } = this.#deps;
-    return startsElsewhere(await fleet.workers(), { place, cmd, self: worker });
+    return othersOf(await fleet.workers(), { place, self: worker });
   }
 }

@@ -1,7 +1,7 @@
 import { laneOf } from '@pythond/jobs';
 import type { JobWorker } from '@pythond/queue';
 import type { WorkerView } from '@pythond/registry';
-import { cmdsLackedElsewhere } from './starts-elsewhere.ts';
+import { cmdsLackedBy, othersOf } from './starts-elsewhere.ts';
 
 export interface LanesDeps {
   readonly worker: string;
@@ -45,7 +45,7 @@ export class Lanes {
     const all = found();
     const own = Object.keys(all).filter((cmd) => all[cmd]);
     for (const place of places) {
-      for (const cmd of cmdsLackedElsewhere(workers, { place, self, own })) {
+      for (const cmd of cmdsLackedBy(othersOf(workers, { place, self }), own)) {
         const lane = laneOf(place, cmd);
         if (!this.#open.has(lane)) this.#open.set(lane, { cmd, workers: open(place, cmd) });
       }

@@ -1,13 +1,13 @@
 import type { WorkerView } from '@pythond/registry';
 import { describe, expect, it } from 'vitest';
-import { cmdsLackedElsewhere, serves, startsElsewhere } from './starts-elsewhere.ts';
+import { cmdsLackedBy, othersOf, serves, whoStarts } from './starts-elsewhere.ts';
 
 const worker = (name: string, cmds?: Record<string, boolean>, more: Partial<WorkerView> = {}) =>
   ({ name, host: 'h', pools: ['default'], takesOwnHost: true, cmds, ...more }) as WorkerView;
 
 describe('who starts a cmd', () => {
   const ask = (...workers: WorkerView[]) =>
-    startsElsewhere(workers, { place: 'default', cmd: 'py', self: 'me' });
+    whoStarts(othersOf(workers, { place: 'default', self: 'me' }), 'py');
 
   it.each([
     ['somewhere', [worker('a', { py: false }), worker('b', { py: true })]],
@@ -29,11 +29,6 @@ describe('who starts a cmd', () => {
 });
 
 it('what others hand over waits for the cmds that start here and not there', () => {
-  const others = [
-    worker('me', {}),
-    worker('a', { one: false, two: true }),
-    worker('b', { two: true, three: false }),
-  ];
-  const of = { place: 'default', self: 'me', own: ['one', 'two'] };
-  expect(cmdsLackedElsewhere(others, of)).toEqual(['one']);
+  const others = [worker('a', { one: false, two: true }), worker('b', { two: true, three: false })];
+  expect(cmdsLackedBy(others, ['one', 'two'])).toEqual(['one']);
 });

@@ -9,21 +9,21 @@ export function serves({ pools, host, takesOwnHost }: WorkerView, place: string)
   return pools.some((pool) => pool === place || (takesOwnHost && placeOf({ pool, host }) === place));
 }
 
-/** Whether a worker of a place, other than the one that asks, starts a `cmd`. Workers of earlier versions do not say. */
-export function startsElsewhere(
+/** The workers of a place besides the one that asks. */
+export function othersOf(
   workers: readonly WorkerView[],
-  { place, cmd, self }: { readonly place: string; readonly cmd: string; readonly self: string },
-): Elsewhere {
-  const others = workers.filter((worker) => worker.name !== self && serves(worker, place));
-  if (others.some(({ cmds }) => cmds?.[cmd] === true)) return 'somewhere';
-  return others.some(({ cmds }) => cmds && cmds[cmd] === undefined) ? 'untried' : 'nowhere';
+  { place, self }: { readonly place: string; readonly self: string },
+): WorkerView[] {
+  return workers.filter((worker) => worker.name !== self && serves(worker, place));
 }
 
-/** The `cmd`s that start on a worker and not on all others of a place: what these hand over waits for it. */
-export function cmdsLackedElsewhere(
-  workers: readonly WorkerView[],
-  { place, self, own }: { readonly place: string; readonly self: string; readonly own: readonly string[] },
-): string[] {
-  const others = workers.filter((worker) => worker.name !== self && serves(worker, place));
-  return own.filter((cmd) => others.some(({ cmds }) => cmds?.[cmd] === false));
+/** Whether one of these workers starts a `cmd`. Those of earlier versions do not say. */
+export function whoStarts(workers: readonly WorkerView[], cmd: string): Elsewhere {
+  if (workers.some(({ cmds }) => cmds?.[cmd] === true)) return 'somewhere';
+  return workers.some(({ cmds }) => cmds && cmds[cmd] === undefined) ? 'untried' : 'nowhere';
+}
+
+/** Those of the own `cmd`s that do not start on all of these workers: what they hand over waits for it. */
+export function cmdsLackedBy(workers: readonly WorkerView[], own: readonly string[]): string[] {
+  return own.filter((cmd) => workers.some(({ cmds }) => cmds?.[cmd] === false));
 }

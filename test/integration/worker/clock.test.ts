@@ -50,6 +50,7 @@ describe('a worker whose clock is off', () => {
     const worker = new Worker({
       ...{ name: 'w', version: '0', redis: target, pools: ['default'], concurrency: 2, maxHosts: 1 },
       ...{
+        host: 'h',
         maxResidents: 1,
         drainMs: 20_000,
         maxHostBytes: 1e9,

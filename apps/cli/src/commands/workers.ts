@@ -28,6 +28,7 @@ function toJson({ worker, ageMs }: Heartbeat) {
     heartbeatMs: ageMs,
     hostDeaths: worker.hostDeaths ?? {},
     clocksOff: worker.clocksOff ?? {},
+    cmds: worker.cmds ?? {},
   };
 }
 
@@ -77,9 +78,10 @@ function row({ colors }: Terminal, { worker, ageMs }: Heartbeat): string[] {
 const MAX_HOST = 40;
 
 function details({ colors }: Terminal, { worker }: Heartbeat): string[] {
-  const { host, version, startedMs, hostDeaths = {}, clocksOff = {} } = worker;
+  const { host, version, startedMs, hostDeaths = {}, clocksOff = {}, cmds = {} } = worker;
   const where = oneLine(host.length > MAX_HOST ? `${host.slice(0, MAX_HOST - 1)}…` : host);
   const deaths = Object.entries(hostDeaths).map(([reason, count]) => `${count} ${reason}`);
+  const lacking = Object.keys(cmds).filter((cmd) => !cmds[cmd]);
   const off = Object.entries(clocksOff).map(([endpoint, aheadMs]) => {
     const way = aheadMs > 0 ? 'behind' : 'ahead of';
     return `its clock is ${duration(Math.abs(aheadMs))} ${way} that of ${endpoint}`;
@@ -87,6 +89,7 @@ function details({ colors }: Terminal, { worker }: Heartbeat): string[] {
   return [
     colors.dim(`on ${where}, version ${oneLine(version)}, up for ${duration(Date.now() - startedMs)}`),
     ...(deaths.length > 0 ? [colors.yellow(oneLine(`Python hosts that died: ${deaths.join(', ')}`))] : []),
+    ...(lacking.length > 0 ? [colors.yellow(oneLine(`does not start: ${lacking.join(', ')}`))] : []),
     ...off.map((text) => colors.yellow(oneLine(text))),
   ];
 }
