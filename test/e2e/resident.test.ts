@@ -364,6 +364,8 @@ class Serves(DataKitFramework):
       fleet.start('scheduler', open);
       const workers = await Promise.all([fleet.startWorker(open), fleet.startWorker(open)]);
       const first = await eventually('it to answer', () => ask(port));
+      // what its worker has not told of it yet, nobody can tell of it later
+      await eventually('its call to be told of', async () => (await fleet.view(ID))?.running);
       const victim = await fleet.busyOf(ID, workers);
       const goneMs = Date.now();
       victim.process.kill(signal);
