@@ -35,7 +35,18 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
   return new Worker({
     // two workers of one machine have one name in the settings, but each is one of the fleet
     name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
-    ...{ version, redis, host, pools, concurrency, cacheDir, secretsDirs, sandbox, corePath, env: context.env },
+    ...{
+      version,
+      redis,
+      host,
+      pools,
+      concurrency,
+      cacheDir,
+      secretsDirs,
+      sandbox,
+      corePath,
+      env: context.env,
+    },
     ...{
       maxHosts: hosts,
       maxHostBytes: settings.hostsMemory,

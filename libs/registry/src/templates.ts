@@ -1,4 +1,4 @@
-import { type CollectorRecord, collectorRecordSchema } from '@pythond/jobs';
+import { type CollectorRecord, collectorRecordSchema, readRecord } from '@pythond/jobs';
 import type { Redis } from '@pythond/queue';
 import { keys } from './keys.ts';
 
@@ -14,7 +14,9 @@ export class Templates {
 
   async list(): Promise<CollectorRecord[]> {
     const all = await this.#redis.hgetall(keys.templates);
-    return Object.values(all).map((text) => collectorRecordSchema.parse(JSON.parse(text)));
+    return Object.entries(all).map(([id, text]) =>
+      readRecord(collectorRecordSchema, JSON.parse(text), `template ${id}`),
+    );
   }
 
   /** Makes those of an input these, in one step. */
