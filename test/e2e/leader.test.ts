@@ -104,6 +104,8 @@ it(
     expect(sent.filter((name) => name === 'evalsha')).toHaveLength(asked());
     await way.goWrong(null);
     await eventually('it to stand by', () => logged(stuck, 'stands-by'));
+    // the one that asks who leads; nothing of its term is left
+    await eventually('its other connections to be closed', () => way.connections.open === 1);
 
     // the one that leads acts: an edit is rolled out
     await fleet.home.write({ 'conf.d/b.conf': block('b', ['b']), 'python.d/b/b.py': '# the same\n' });

@@ -211,15 +211,8 @@ export class JobWorker {
   }
 
   async #run(job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<string> {
-    const end = await this.#options.process(job.data, {
-      id: job.id ?? '',
-      attempt: job.attemptsStarted,
-      triesBefore: job.attemptsMade,
-      takenMs: job.processedOn ?? Date.now(),
-      addedMs: job.timestamp,
-      signal: signal ?? new AbortController().signal,
-      update: (data) => job.updateData(data),
-    });
+    // a worker that waits for jobs takes one more after it was paused
+    const end: JobEnd = this.#paused.has('asked') ? { kind: 'back' } : await this.#process(job, signal);
     switch (end.kind) {
       case 'done':
         return end.value ?? '';
@@ -239,6 +232,18 @@ export class JobWorker {
         await job.moveToWait(token);
         throw new WaitingError();
     }
+  }
+
+  #process(job: Job, signal: AbortSignal | undefined): Promise<JobEnd> {
+    return this.#options.process(job.data, {
+      id: job.id ?? '',
+      attempt: job.attemptsStarted,
+      triesBefore: job.attemptsMade,
+      takenMs: job.processedOn ?? Date.now(),
+      addedMs: job.timestamp,
+      signal: signal ?? new AbortController().signal,
+      update: (data) => job.updateData(data),
+    });
   }
 
   /** A start that nothing came of is none: jobs that kill their workers are told by their starts. */

@@ -72,15 +72,30 @@ describe('a worker whose clock is off', () => {
     const ticks = new TickQueue('default', redis);
     onTestFinished(() => ticks.close());
     const nobody = 'no/such/collector:Any' as CollectorId; // a worker that takes it has no use for it
-    const id = tickId('manual', schedulerId(nobody), Date.now());
-    await ticks.runOnce(id, nobody);
-    const leftMs = () => redis.pttl(keys.worker('w')); // a heartbeat later at least
-    await eventually('time to pass', async () => (await leftMs()) < 13_000);
-    await eventually('its next heartbeat', async () => (await leftMs()) > 13_500);
-    expect(await ticks.answer(id)).toBeNull();
+    const add = async (due: number) => {
+      const id = tickId('manual', schedulerId(nobody), due);
+      await ticks.runOnce(id, nobody);
+      return id;
+    };
+    const leftMs = () => redis.pttl(keys.worker('w'));
+    const aHeartbeatLater = async () => {
+      await eventually('time to pass', async () => (await leftMs()) < 13_000);
+      await eventually('its next heartbeat', async () => (await leftMs()) > 13_500);
+    };
+    const first = await add(1);
+    await aHeartbeatLater();
+    expect(await ticks.answer(first)).toBeNull();
 
     aheadMs = 0;
-    expect(await eventually('it to be taken', () => ticks.answer(id))).toBe('gone');
+    expect(await eventually('it to be taken', () => ticks.answer(first))).toBe('gone');
     await eventually('its problem to be gone', async () => (await fleet.problems()).length === 0);
+
+    aheadMs = -60_000; // now it waits for jobs already
+    await eventually('its problem to be told', async () => (await fleet.problems()).length === 1);
+    const second = await add(2);
+    await aHeartbeatLater();
+    expect(await ticks.answer(second)).toBeNull();
+    aheadMs = 0;
+    expect(await eventually('it to be taken', () => ticks.answer(second))).toBe('gone');
   });
 });
