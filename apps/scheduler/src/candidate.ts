@@ -44,9 +44,7 @@ export class Candidate implements Component {
     this.#standing = new Recurring(
       () => this.#again(),
       STAND_EVERY_MS,
-      (error) => {
-        options.log.warn({ err: error }, 'who leads is not known');
-      },
+      (error) => this.#couldNotAsk(error),
     );
   }
 
@@ -131,6 +129,13 @@ export class Candidate implements Component {
         if (this.#term === term) this.#term = null;
       });
     return term.ended;
+  }
+
+  /** Told once, until it is known again. */
+  #couldNotAsk(error: unknown): void {
+    if (this.#told === null) return;
+    this.#told = null;
+    this.#options.log.warn({ err: error }, 'who leads is not known');
   }
 
   #couldNotBegin(error: unknown): void {
