@@ -31,7 +31,20 @@ describe('--help', () => {
     const names = found.map(({ command }) => command.join(' '));
     expect(names).toEqual(
       expect.arrayContaining([
-        ...['up', 'check', 'normalize', 'ls', 'show', 'run', 'scheduler', 'worker', 'normalizer'],
+        ...[
+          'up',
+          'check',
+          'normalize',
+          'ls',
+          'show',
+          'run',
+          'pause',
+          'resume',
+          'workers',
+          'scheduler',
+          'worker',
+          'normalizer',
+        ],
         'datakit-standin',
       ]),
     );

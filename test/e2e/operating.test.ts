@@ -143,14 +143,14 @@ describe('workers', () => {
         ...{ version: expect.stringMatching(/^\d/), startedMs: expect.any(Number), pools: ['default'] },
         ...{ concurrency: expect.any(Number), running: expect.any(Number), residents: 1 },
         ...{ runs: expect.any(Number), sandbox: 'strict', heartbeatMs: expect.any(Number) },
-        ...{ hostDeaths: {}, clocksOff: {}, cmds: { python3: true } },
+        ...{ hostDeaths: {}, clocksOff: {}, redisClockOff: null, cmds: { python3: true } },
       },
     ]);
     const strange = {
       ...{ name: `${'long-name-'.repeat(12)}x\u001b[2J`, host: 'h'.repeat(64), pid: 1, version: '99.0.0' },
       ...{ startedMs: 1, pools: ['one', 'two', 'three-that-is-long'], concurrency: 1000, running: 999 },
       ...{ residents: 32, runs: 1_234_567, sandbox: 'none' as const, hostDeaths: { memory: 2 } },
-      clocksOff: { 'http://10.0.0.5:9529': -90_000 },
+      ...{ clocksOff: { 'http://10.0.0.5:9529': -90_000 }, redisClockOff: 5_000 },
     };
     const registry = new Fleet(fleet.redis);
     const stdout = await eventually('it to be listed before it expires', async () => {
@@ -166,6 +166,7 @@ describe('workers', () => {
       /^long-….+ 999\/1000 +32 +1234567 +.+ ago +NONE\n {2}on h{39}…, version 99\.0\.0, up for /m,
     );
     expect(stdout).toContain('\n  Python hosts that died: 2 memory\n');
+    expect(stdout).toContain('\n  its clock is 5 s behind that of Redis: it takes no ticks\n');
     expect(stdout).toContain('\n  its clock is 1.5 min ahead of that of http://10.0.0.5:9529\n');
     expect(stdout).not.toContain('\u001b');
   });

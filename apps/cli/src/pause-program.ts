@@ -40,7 +40,7 @@ Examples:
     .addHelpText(
       'after',
       `
-Exit code 1: something else pauses it still; what, and how to lift that, is told.
+Exit code 1: something else pauses it still, which is told with how to lift it.
 
 Examples:
   $ pythond resume Demo

@@ -38,7 +38,7 @@ const IN_USE_MS = 300_000;
 const HOLD_BASE_MS = 500;
 const HOLD_CAP_MS = 10_000;
 /** How long stopping waits for batches in flight, and then for Redis to take what is left. */
-const STOP_SENDING_MS = 5_000;
+const STOP_SENDING_MS = 4_000;
 const STOP_HOLDING_MS = 10_000;
 
 /**
@@ -55,6 +55,7 @@ export class Delivery implements Outlet {
   /** When points last went to each DataKit. */
   readonly #usedMs = new Map<string, number>();
   /** Fires when holding on any longer is no use: the worker ends. */
+  #stopped: Promise<void> | undefined;
   readonly #givingUp = new AbortController();
 
   constructor(options: DeliveryOptions) {
@@ -100,8 +101,13 @@ export class Delivery implements Outlet {
     }
   }
 
-  /** Sends all that waits; what can't be sent by then goes to the outbox. */
-  async stop(): Promise<void> {
+  /** Sends all that waits; what can't be sent by then, or comes later, goes to the outbox. Only the first call counts. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     const timer = setTimeout(() => this.#givingUp.abort(), STOP_SENDING_MS + STOP_HOLDING_MS);
     try {
       await this.#batcher.close(AbortSignal.timeout(STOP_SENDING_MS));

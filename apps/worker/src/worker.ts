@@ -99,6 +99,8 @@ const DISCOVER_CONCURRENCY = 2;
 const MAX_LEFT = 1_000;
 /** How often a discovery that was handed over is tried when the worker that has it dies. */
 const DISCOVER_ATTEMPTS = 3;
+/** After the drain: how long what runs had reported until then may take to be batched. */
+const CUT_MS = 1_000;
 /** A run whose points wait for an answer keeps others from a full worker's places for so long at most. */
 const GIVE_WAY_AFTER_MS = 700;
 
@@ -228,13 +230,14 @@ export class Worker implements Component {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    // a run that was cut short waits for a DataKit that does not answer no longer than that: the outbox has its points then
+    const late = setTimeout(
+      () => void this.#delivery.stop().catch(() => undefined),
+      this.#options.drainMs + CUT_MS,
+    );
     await runAll([
-      () =>
-        Promise.all([
-          this.#residents?.stop(this.#options.drainMs),
-          ...this.#workers.map((worker) => worker.stop(this.#options.drainMs)),
-          this.#lanes?.stop(this.#options.drainMs),
-        ]),
+      () => this.#drain(),
+      () => clearTimeout(late),
       () => this.#hosts?.stop(),
       () => this.#delivery.stop(),
       () => this.#clocks.stop(),
@@ -253,6 +256,15 @@ export class Worker implements Component {
       () => this.#redis.disconnect(),
       () => this.#blocking.disconnect(),
       () => this.#tmpDir && removeFolder(this.#tmpDir),
+    ]);
+  }
+
+  async #drain(): Promise<void> {
+    const { drainMs } = this.#options;
+    await Promise.all([
+      this.#residents?.stop(drainMs),
+      ...this.#workers.map((worker) => worker.stop(drainMs)),
+      this.#lanes?.stop(drainMs),
     ]);
   }
 

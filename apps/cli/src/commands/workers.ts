@@ -29,6 +29,7 @@ function toJson({ worker, ageMs }: Heartbeat) {
     hostDeaths: worker.hostDeaths ?? {},
     clocksOff: worker.clocksOff ?? {},
     cmds: worker.cmds ?? {},
+    redisClockOff: worker.redisClockOff ?? null,
   };
 }
 
@@ -75,17 +76,27 @@ function row({ colors }: Terminal, { worker, ageMs }: Heartbeat): string[] {
   ];
 }
 
+function clockOff(aheadMs: number, whose: string): string {
+  return `its clock is ${duration(Math.abs(aheadMs))} ${aheadMs > 0 ? 'behind' : 'ahead of'} that of ${whose}`;
+}
+
 const MAX_HOST = 40;
 
 function details({ colors }: Terminal, { worker }: Heartbeat): string[] {
-  const { host, version, startedMs, hostDeaths = {}, clocksOff = {}, cmds = {} } = worker;
+  const {
+    host,
+    version,
+    startedMs,
+    hostDeaths = {},
+    clocksOff = {},
+    redisClockOff = null,
+    cmds = {},
+  } = worker;
   const where = oneLine(host.length > MAX_HOST ? `${host.slice(0, MAX_HOST - 1)}…` : host);
   const deaths = Object.entries(hostDeaths).map(([reason, count]) => `${count} ${reason}`);
   const lacking = Object.keys(cmds).filter((cmd) => !cmds[cmd]);
-  const off = Object.entries(clocksOff).map(([endpoint, aheadMs]) => {
-    const way = aheadMs > 0 ? 'behind' : 'ahead of';
-    return `its clock is ${duration(Math.abs(aheadMs))} ${way} that of ${endpoint}`;
-  });
+  const off = Object.entries(clocksOff).map(([endpoint, aheadMs]) => clockOff(aheadMs, endpoint));
+  if (redisClockOff !== null) off.unshift(`${clockOff(redisClockOff, 'Redis')}: it takes no ticks`);
   return [
     colors.dim(`on ${where}, version ${oneLine(version)}, up for ${duration(Date.now() - startedMs)}`),
     ...(deaths.length > 0 ? [colors.yellow(oneLine(`Python hosts that died: ${deaths.join(', ')}`))] : []),
