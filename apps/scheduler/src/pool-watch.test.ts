@@ -13,7 +13,7 @@ it('a pool is told of when two looks in a row find that nobody serves it, until 
   expect(await watch.look()).toEqual([]);
   expect(await watch.look()).toEqual([
     {
-      ...{ level: 'warning', code: 'pool-unserved' },
+      ...{ level: 'warning', code: 'pool-unserved', pool: 'metal' },
       text: 'no worker serves pool metal, so the collectors of inputs gpu, more do not run: start a worker with PYTHOND_POOLS=metal, or name another pool in the block',
     },
   ]);

@@ -60,6 +60,7 @@ function problemOf(pool: string, inputs: ReadonlySet<string>): Problem {
   return {
     level: 'warning',
     code: 'pool-unserved',
+    pool,
     text: `no worker serves pool ${pool}, so the collectors of ${shown} do not run: start a worker with PYTHOND_POOLS=${pool}, or name another pool in the block`,
   };
 }

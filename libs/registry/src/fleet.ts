@@ -49,6 +49,8 @@ export const problemSchema = z.object({
   level: z.enum(['error', 'warning']),
   code: z.string(),
   text: z.string(),
+  /** The pool that no worker serves, where that is what is wrong: it is over as soon as one does. */
+  pool: z.string().optional(),
 });
 export type Problem = z.infer<typeof problemSchema>;
 
@@ -124,7 +126,9 @@ export class Fleet {
       this.stateLosses(),
     ]);
     const put = text ? z.array(problemSchema).parse(JSON.parse(text)) : [];
-    return [...put, ...workers.flatMap(clockProblems), ...lossProblem(losses)];
+    const served = new Set(workers.flatMap(({ pools }) => pools));
+    const still = put.filter(({ pool }) => pool === undefined || !served.has(pool)); // the scheduler looks every 5 s
+    return [...still, ...workers.flatMap(clockProblems), ...lossProblem(losses)];
   }
 
   /** The scheduler that leads; null: none does just now. */
