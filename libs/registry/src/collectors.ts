@@ -18,6 +18,8 @@ const awayScript = new Script(new URL('../lua/host-away.lua', import.meta.url));
 
 /** Commands that registering a record takes. */
 const COMMANDS_EACH = 5;
+/** Between so many everything else goes on: whoever lists a hundred thousand has a lease to renew. */
+const LISTED_AT_ONCE = 1_000;
 /** What would be due until its next tick is not counted as missed: nobody wants it. */
 const REST = { rest: '1' };
 
@@ -140,10 +142,16 @@ export class Collectors {
   /** @throws NewerRecordError as `get`: a list that lacks some would have their schedules removed */
   async list(): Promise<CollectorView[]> {
     const [ids, pauses] = await Promise.all([this.ids(), this.#pauses.list()]);
-    const pipeline = this.#redis.pipeline();
-    for (const id of ids) pipeline.hgetall(keys.collector(schedulerId(id)));
-    const replies = (await pipeline.exec()) ?? [];
-    return replies.flatMap(([, hash]) => toView(hash as Record<string, string>, pauses) ?? []);
+    const views: CollectorView[] = [];
+    for (let start = 0; start < ids.length; start += LISTED_AT_ONCE) {
+      const pipeline = this.#redis.pipeline();
+      for (const id of ids.slice(start, start + LISTED_AT_ONCE)) {
+        pipeline.hgetall(keys.collector(schedulerId(id)));
+      }
+      const replies = (await pipeline.exec()) ?? [];
+      views.push(...replies.flatMap(([, hash]) => toView(hash as Record<string, string>, pauses) ?? []));
+    }
+    return views;
   }
 
   /** Everything that operators have paused. */
