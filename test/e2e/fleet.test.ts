@@ -297,6 +297,9 @@ describe('the scheduler', () => {
 
       const second = fleet.start('scheduler');
       await eventually('the second to stand by', () => hasLogged(second, 'stands-by'));
+      const once = await fleet.cli('up', '--once'); // on a Redis whose leader it is not
+      expect(once.code).toBe(2);
+      expect(once.stdout).toMatch(/the scheduler \S+ on \S+ leads: this home is not read/);
       expect((await first.stop('SIGTERM')).code).toBe(0);
       await eventually('the second to have read the home', () => hasLogged(second, 'home-read'));
       await eventually('what it asked for to be found', () => hasLogged(second, 'discovered'));
