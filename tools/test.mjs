@@ -15,10 +15,10 @@ import { prepare, root, say } from './setup.mjs';
 const isChaos = process.argv.includes('--chaos');
 const PROJECTS = isChaos ? ['e2e'] : ['unit', 'contract', 'integration', 'e2e', 'sandbox'];
 /** Those of `npm test` that chaos repeats. */
-const KILLS = 'test/e2e/kills';
+const KILLS = ['test/e2e/kills', 'test/e2e/leader'];
 const PYTHONS_AT_ONCE = 3;
 const given = process.argv.slice(2).filter((word) => word !== '--chaos');
-const filters = isChaos ? [KILLS, ...given] : given;
+const filters = isChaos ? [...KILLS, ...given] : given;
 
 prepare();
 await ensureRedis();

@@ -14,6 +14,9 @@ const slow = { timeout: 900_000 };
 const EVERY_MS = 200;
 const CLASSES = Array.from({ length: 20 }, (_, n) => `C${n}`);
 
+/** Ten in `npm run test:chaos`. */
+const KILLS = 2 * (1 + Number(process.env['PYTHOND_CHAOS_REPEATS'] ?? 0));
+
 /** What says hello to Redis, and waits. */
 const HARMLESS = new Set(['hello', 'auth', 'client', 'info', 'bzpopmin', 'evalsha']);
 
@@ -74,9 +77,8 @@ it(
     let leader = await leaderAfter(fleet, 0);
     await fullRate(worker, CLASSES.length);
 
-    // killed, twice
-    for (let kill = 0; kill < 2; kill += 1) {
-      const next = start(kill === 1 ? { REDIS_URL: `redis://127.0.0.1:${way.port}` } : {});
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      const next = start(kill === KILLS ? { REDIS_URL: `redis://127.0.0.1:${way.port}` } : {});
       await eventually('the next one to stand by', () => logged(next, 'stands-by'));
       expect(logged(next, 'home-read')).toBe(false);
       processOf(leader).process.kill('SIGKILL');
