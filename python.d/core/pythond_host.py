@@ -1,6 +1,7 @@
 """Entry of the Python host: `python -I pythond_host.py`, with a stream socket on descriptor 3.
 
-The worker speaks with it as docs/protocol.md says. With `--probe` it prints what of the sandbox holds here, and exits.
+The worker speaks with it as docs/protocol.md says. With `--probe` it prints what of the sandbox holds here, and exits;
+with `--survey` it parses the scripts that standard input names, runs nothing of them, and prints what they rely on.
 Everything it does is in the package _pythond beside it.
 """
 import os
@@ -27,6 +28,10 @@ if __name__ == '__main__':  # multiprocessing's spawn and forkserver read this f
         from _pythond._probe import main as probe
 
         probe()
+    elif sys.argv[1:] == ['--survey']:
+        from _pythond._survey import main as survey
+
+        survey()
     else:
         from _pythond._main import main
 

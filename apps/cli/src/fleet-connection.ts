@@ -22,6 +22,11 @@ export async function withFleet<T>(settings: Settings, use: (redis: Redis) => Pr
   const target = await findRedis(settings);
   if (!target) throw new CommandError(await nothingRuns(settings));
   await reach(target);
+  return useRedis(target, use);
+}
+
+/** A connection for as long as it is used. */
+export async function useRedis<T>(target: RedisTarget, use: (redis: Redis) => Promise<T>): Promise<T> {
   const redis = connect(target, 'failing', () => undefined); // the command that fails says so
   try {
     return await use(redis);

@@ -4,6 +4,7 @@ import type { AppName } from './commands/app.ts';
 import type { Context } from './context.ts';
 import { addDead } from './dead-program.ts';
 import type { ExitCode } from './exit.ts';
+import { addMoving } from './moving-program.ts';
 import { HOME, JSON_FLAG, wholeNumber } from './options.ts';
 import { addPause } from './pause-program.ts';
 import { addRollout } from './rollout-program.ts';
@@ -34,6 +35,7 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
     .addHelpText('after', EXIT_CODES);
   addUp(program, context, onEnd);
   addCheck(program, context, onEnd);
+  addMoving(program, context, onEnd);
   addNormalize(program, context, onEnd);
   addLooking(program, context, onEnd);
   addPause(program, context, onEnd);

@@ -106,6 +106,23 @@ function cutMiddle(text: string, width: number): string {
   return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`;
 }
 
+/** Lines of at most so many columns, broken at spaces; a word that is longer is cut. Of plain text. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (let word of text.split(' ')) {
+    const chars = [...word];
+    if (line !== '' && [...line].length + 1 + chars.length <= width) {
+      line += ` ${word}`;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    for (; chars.length > width; word = chars.join('')) lines.push(chars.splice(0, width).join(''));
+    line = word;
+  }
+  return line === '' ? lines : [...lines, line];
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is looked for
 const SGR = /\u001b\[[0-9;]*m/g;
 

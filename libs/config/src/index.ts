@@ -30,6 +30,7 @@ export {
   type Settings,
   type SettingsReading,
 } from './read-settings.ts';
+export { isFleetSecret } from './reference.ts';
 export { type ResolvedTags, type ResolveTagsOptions, resolveTags } from './resolve-tags.ts';
 export { defaultSecretsDirs, type ReadSecret, type SecretReading, secretReader } from './secret-file.ts';
 export {

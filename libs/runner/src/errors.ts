@@ -94,3 +94,12 @@ export class SandboxProbeError extends Error {
     this.name = 'SandboxProbeError';
   }
 }
+
+/** Scripts could not be parsed by their interpreter. The message says what it answered instead. */
+export class ScriptSurveyError extends Error {
+  readonly code = 'script-survey';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ScriptSurveyError';
+  }
+}

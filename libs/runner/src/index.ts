@@ -10,6 +10,7 @@ export {
   InterpreterError,
   type InterpreterErrorCode,
   SandboxProbeError,
+  ScriptSurveyError,
 } from './errors.ts';
 export { FrameDecoder, type FrameLimits, type FrameSink, type HoldBudget } from './frame-decoder.ts';
 export {
@@ -55,5 +56,11 @@ export {
 } from './run-frames.ts';
 export { type ResidentRequest, RunCancellation, type RunHandle, type RunRequest } from './run-request.ts';
 export { probeSandbox, type SandboxProbeRequest } from './sandbox-probe.ts';
+export {
+  type ScriptFact,
+  type ScriptSurveyRequest,
+  type SurveyedFile,
+  surveyScripts,
+} from './script-survey.ts';
 export type { Exceeded } from './usage-watch.ts';
 export { wayTo } from './way-to.ts';

@@ -11,5 +11,5 @@ export { type Identity, ownIdentity, readableTo, type Step, type WayTo } from '.
 export { defaultPolicy, type Policy, policyLimits, policySchema } from './policy.ts';
 export { type PolicyKey, policyTexts } from './policy-texts.ts';
 export { describeProbe, needsOwnUid, type SandboxProbe, sandboxProbeSchema } from './probe.ts';
-export { type Refusal, refusalHints, refusalSchema } from './refusal.ts';
+export { folderToAllow, type Refusal, refusalHints, refusalSchema } from './refusal.ts';
 export { programPaths, systemReadPaths } from './system-paths.ts';

@@ -66,7 +66,7 @@ function remedyOf(key: NonNullable<Refusal['key']>, path: string | null): string
   switch (key) {
     case 'read_paths':
     case 'write_paths':
-      return `${key} = [${JSON.stringify(path === null ? '/…' : folderOf(path))}]`;
+      return `${key} = [${JSON.stringify(path === null ? '/…' : folderToAllow(path))}]`;
     case 'network':
     case 'unix_sockets':
     case 'listen':
@@ -82,8 +82,8 @@ function remedyOf(key: NonNullable<Refusal['key']>, path: string | null): string
   }
 }
 
-/** The folder of a file, where that is not half the machine. */
-function folderOf(path: string): string {
+/** What to allow for a file: its folder, where that is not half the machine. */
+export function folderToAllow(path: string): string {
   const folder = path.slice(0, path.lastIndexOf('/'));
   return folder === '' || WIDE.test(folder) ? path : folder;
 }
