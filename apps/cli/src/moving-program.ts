@@ -1,3 +1,4 @@
+import process from 'node:process';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit.ts';
@@ -23,5 +24,27 @@ Examples:
     .action(async (flags) => {
       const { doctor } = await import('./commands/doctor.ts');
       onEnd(await doctor(context, flags));
+    });
+  program
+    .command('import')
+    .description('take over the collectors of a DataKit: conf.d and python.d')
+    .argument('<path>', 'the folder of that DataKit, such as /usr/local/datakit')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .option('--yes', 'do it without asking')
+    .addHelpText(
+      'after',
+      `
+Shows first what it would do: the files, and the keys for what goes otherwise
+than under DataKit, each with its reason. Overwrites nothing. Without a terminal
+and without --yes nothing is changed.
+
+Examples:
+  $ pythond import /usr/local/datakit
+  $ pythond import /usr/local/datakit --home /srv/pythond --yes`,
+    )
+    .action(async (path: string, flags) => {
+      const { importHome } = await import('./commands/import.ts');
+      onEnd(await importHome(context, path, flags, process.stdin));
     });
 }

@@ -21,7 +21,7 @@ from ._survey_values import Values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional, Set
+    from typing import Any, Dict, Iterator, List, Set
 
     Fact = Dict[str, Any]
 
@@ -56,7 +56,7 @@ def _facts(tree: ast.Module, file: Dict[str, Any], modules: Modules) -> List[Fac
     facts += _imports(tree, modules, [os.path.dirname(file['disk']), *calls.search_paths])
     if file['listed']:
         facts += classes_of(tree, values)
-        if modules.shadows_library(file['path']):
+        if modules.shadows_library(file['disk']):
             facts.append({'kind': 'library-name', 'line': 1, 'what': _stem(file['path'])})
     return facts
 
@@ -105,9 +105,11 @@ class Modules:
             self._known[top] = _is_there(top) or any(_lies_in(folder, top) for folder in self._roots)
         return self._known[top] or any(_lies_in(folder, top) for folder in beside)
 
-    def shadows_library(self, path: str) -> bool:
-        names: Optional[Any] = getattr(sys, 'stdlib_module_names', None)  # Python 3.10
-        return _stem(path) in (names if names is not None else sys.builtin_module_names)
+    def shadows_library(self, disk: str) -> bool:
+        """Whether Python's library has a module of the name; one in a folder below a root has another name."""
+        if os.path.dirname(disk) not in self._roots:
+            return False
+        return _stem(disk) in sys.builtin_module_names or _lies_in(os.path.dirname(os.__file__), _stem(disk))
 
 
 def _is_there(top: str) -> bool:

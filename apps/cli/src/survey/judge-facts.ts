@@ -163,9 +163,9 @@ const OWN_DATAKIT = /^(?:127\.0\.0\.1|localhost):9529$/;
 
 function destination(address: string | null, { destinations, policy }: InputDefinition): Verdict | null {
   if (address === null) {
-    if (destinations === null) return null;
-    const message = 'makes up the address of a DataKit as it runs';
-    return { level: 'warning', message, remedy: 'destinations has to hold each one that it may be' };
+    const message = 'makes up the address of a DataKit as it runs: every worker has to reach it';
+    const remedy = destinations ? 'destinations has to hold each one that it may be' : 'see that it does';
+    return { level: 'warning', message, remedy };
   }
   if (OWN_DATAKIT.test(address)) return null;
   const host = address.slice(0, address.lastIndexOf(':'));
