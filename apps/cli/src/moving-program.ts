@@ -47,4 +47,15 @@ Examples:
       const { importHome } = await import('./commands/import.ts');
       onEnd(await importHome(context, path, flags, process.stdin));
     });
+  program
+    .command('new')
+    .description('a collector from a template, its block, and a test for it')
+    .argument('<name>', 'a letter, then letters, digits and _')
+    .option(...HOME)
+    .option(...JSON_FLAG)
+    .addHelpText('after', '\nExample:\n  $ pythond new disk_usage\n  $ pythond check disk_usage')
+    .action(async (name: string, flags) => {
+      const { newCollector } = await import('./commands/new.ts');
+      onEnd(await newCollector(context, name, flags));
+    });
 }
