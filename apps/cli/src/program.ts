@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import type { AppName } from './commands/app.ts';
 import type { Context } from './context.ts';
 import { addDead } from './dead-program.ts';
@@ -9,6 +9,7 @@ import { HOME, JSON_FLAG, wholeNumber } from './options.ts';
 import { addPause } from './pause-program.ts';
 import { addRollout } from './rollout-program.ts';
 import { version } from './version.ts';
+import { addWatching } from './watching-program.ts';
 
 const EXIT_CODES = '\nExit codes: 0 all went well, 1 something failed, 2 wrong usage or configuration.';
 
@@ -37,6 +38,7 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
   addCheck(program, context, onEnd);
   addMoving(program, context, onEnd);
   addNormalize(program, context, onEnd);
+  addWatching(program, context, onEnd);
   addLooking(program, context, onEnd);
   addPause(program, context, onEnd);
   addState(program, context, onEnd);
@@ -45,6 +47,7 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
   addDead(program, context, onEnd);
   addRollout(program, context, onEnd);
   addApps(program, context, onEnd);
+  addCompletion(program, context, onEnd);
   return program;
 }
 
@@ -239,5 +242,20 @@ function addApps(program: Command, context: Context, onEnd: (code: ExitCode) => 
     .action(async (flags) => {
       const { datakitStandin } = await import('./commands/datakit-standin.ts');
       onEnd(await datakitStandin(context, flags));
+    });
+}
+
+function addCompletion(program: Command, context: Context, onEnd: (code: ExitCode) => void): void {
+  program
+    .command('completion')
+    .description('a script that completes commands and options in a shell')
+    .addArgument(new Argument('<shell>', 'which one').choices(['bash', 'zsh', 'fish']))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ eval "$(pythond completion bash)"\n  $ pythond completion fish > ~/.config/fish/completions/pythond.fish',
+    )
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      const { completion } = await import('./commands/completion.ts');
+      onEnd(await completion(context, program, shell));
     });
 }

@@ -13,3 +13,11 @@ export function dropOrder({
 }: Pick<WaitingDelivery, 'destination' | 'sinceMs'>): number {
   return (destination.category === 'metric' ? 0 : CLASS) + sinceMs;
 }
+
+/** The least score of each class, for whoever looks for the oldest delivery. */
+export const dropClasses: readonly number[] = [0, CLASS];
+
+/** The inverse of `dropOrder`. */
+export function sinceMsOf(score: number): number {
+  return score % CLASS;
+}

@@ -4,7 +4,7 @@ import type { Redis, ScriptArg } from '@pythond/queue';
 import { type Content, type Found, find, sharesOf } from './content.ts';
 import { LETTER_BYTES_KEPT, LETTERS_KEPT } from './dead-letters.ts';
 import { DeliverQueue } from './deliver-queue.ts';
-import { dropOrder } from './drop-order.ts';
+import { dropClasses, dropOrder, sinceMsOf } from './drop-order.ts';
 import { outboxKeys } from './keys.ts';
 import { storeScript } from './store-script.ts';
 import { packDelivery, salvage, unpackDelivery, type WaitingDelivery } from './stored-delivery.ts';
@@ -153,6 +153,17 @@ export class Outbox {
       this.#redis.hmget(outboxKeys.totals, 'points', 'bytes'),
     ]);
     return { deliveries, points: Number(points ?? 0), bytes: Number(bytes ?? 0) };
+  }
+
+  /** Since when the delivery that waits longest does; null: none waits. */
+  async oldestMs(): Promise<number | null> {
+    const found = await Promise.all(
+      dropClasses.map((least) =>
+        this.#redis.zrangebyscore(outboxKeys.deliveries, least, '+inf', 'WITHSCORES', 'LIMIT', 0, 1),
+      ),
+    );
+    const scores = found.flatMap(([, score]) => (score === undefined ? [] : [sinceMsOf(Number(score))]));
+    return scores.length === 0 ? null : Math.min(...scores);
   }
 
   async close(): Promise<void> {

@@ -93,6 +93,7 @@ describe('a delivery in the outbox', () => {
     await outbox.wait(one, 0);
     expect((await load(one.id)).delivery).toEqual(one);
     expect(await outbox.size()).toMatchObject({ deliveries: 1, points: 5 });
+    expect(await outbox.oldestMs()).toBe(one.sinceMs);
     expect(await counts('a')).toEqual({ ...noPoints(), emitted: 2, queued: 2 });
     expect(await counts('b')).toEqual({ ...noPoints(), emitted: 3, queued: 3 });
   });
@@ -103,6 +104,7 @@ describe('a delivery in the outbox', () => {
     await outbox.withdraw(one.id);
     await outbox.withdraw(one.id);
     expect(await outbox.load(one.id)).toBeNull();
+    expect(await outbox.oldestMs()).toBeNull();
     expect(await outbox.size()).toEqual({ deliveries: 0, points: 0, bytes: 0 });
     expect(await counts('a')).toEqual(noPoints());
   });

@@ -179,6 +179,14 @@ export function printRun(terminal: Terminal, run: RunRecord): void {
     terminal,
     terminal.colors.bold(`Run ${new Date(run.dueMs).toISOString()} on ${oneLine(run.worker)}${confined}`),
   );
+  printRunBody(terminal, run);
+}
+
+/** What it was warned of, its traceback, what it printed. */
+export function printRunBody(
+  terminal: Terminal,
+  run: Pick<RunRecord, 'hint' | 'warnings' | 'error' | 'stdout' | 'stderr'>,
+): void {
   if (run.hint) print(terminal, `  ${oneLine(run.hint)}`);
   for (const { code, message, count = 1 } of run.warnings) {
     print(
