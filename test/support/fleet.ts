@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type Standin, type StandinOptions, startStandin } from '@pythond/datakit-standin';
 import { findRedisServer, startEmbeddedRedis } from '@pythond/embedded-redis';
 import { type CollectorId, type RunRecord, schedulerId, tickId } from '@pythond/jobs';
-import { connect, type Redis, TickQueue } from '@pythond/queue';
+import { connect, type Redis, type RedisTarget, TickQueue } from '@pythond/queue';
 import { Collectors, type CollectorView, Fleet, keys, type WorkerView } from '@pythond/registry';
 import { onTestFinished } from 'vitest';
 import { type CliResult, type RunningCli, runCli, startCli } from './cli.ts';
@@ -23,6 +23,8 @@ export interface FleetOptions {
   readonly standin?: StandinOptions;
   /** Where points go, when not to the stand-in. */
   readonly datakit?: string;
+  /** A Redis that runs already, and how apps and commands are told of it; the default: one of its own. */
+  readonly redis?: { readonly target: RedisTarget; readonly env: Readonly<Record<string, string>> };
   /** Called at the end of the test, or of all tests of a file; the default: of the test. */
   readonly atEnd?: (stop: () => Promise<void>) => void;
 }
@@ -35,7 +37,7 @@ export class TestFleet {
   readonly redis: Redis;
   readonly collectors: Collectors;
   readonly ticks: TickQueue;
-  /** The unix socket of its Redis. */
+  /** The unix socket of its own Redis; '' for one that was given. */
   readonly redisPath: string;
   /** Ends the Redis and starts it again, with its data and where it was; `kill`: without a word. */
   readonly restartRedis: (how: 'stop' | 'kill') => Promise<void>;
@@ -55,7 +57,7 @@ export class TestFleet {
     this.redis = parts.redis;
     this.#env = parts.env;
     this.restartRedis = parts.restartRedis;
-    this.redisPath = decodeURIComponent(new URL(parts.env['REDIS_URL'] ?? '').pathname);
+    this.redisPath = parts.redis.options.path ?? '';
     this.tally = new Tally(parts.home);
     this.collectors = new Collectors(parts.redis);
     this.ticks = new TickQueue('default', parts.redis);
@@ -160,20 +162,27 @@ export class TestFleet {
 /** A fleet without any app yet, which is stopped and leaves nothing behind when the test is over. */
 export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> {
   const atEnd = options.atEnd ?? ((stop) => onTestFinished(stop));
+  const { target, env, restartRedis } = options.redis
+    ? { ...options.redis, restartRedis: () => Promise.reject(new Error('this Redis is not its own')) }
+    : await ownRedis(atEnd);
+  const standin = await startStandin(options.standin);
+  atEnd(() => standin.close());
+  const home = await makeHome({});
+  atEnd(() => home.remove());
+  const redis = connect(target, 'failing', () => undefined);
+  const withDatakit = { ...env, DATAKIT_URL: options.datakit ?? standin.url };
+  const fleet = new TestFleet({ home, standin, redis, env: withDatakit, restartRedis });
+  atEnd(() => fleet.stop());
+  return fleet;
+}
+
+async function ownRedis(atEnd: (stop: () => Promise<void>) => void) {
   const dir = await mkdtemp(path.join(tmpdir(), 'pythond-fleet-'));
   atEnd(() => rm(dir, { recursive: true, force: true }));
   const server = await findRedisServer({ env: process.env, say: () => undefined });
   const startRedis = () => startEmbeddedRedis({ dir: path.join(dir, 'redis'), server, env: process.env });
   let running = await startRedis();
   atEnd(() => running.stop());
-  const standin = await startStandin(options.standin);
-  atEnd(() => standin.close());
-  const home = await makeHome({});
-  atEnd(() => home.remove());
-  const { url, password, passwordFile } = running;
-  const redis = connect({ url, password }, 'failing', () => undefined);
-  const datakit = options.datakit ?? standin.url;
-  const env = { REDIS_URL: url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile, DATAKIT_URL: datakit };
   const restartRedis = async (how: 'stop' | 'kill') => {
     if (how === 'kill') {
       const killed = treeOf(running.pid);
@@ -183,7 +192,7 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
     await running.stop();
     running = await startRedis();
   };
-  const fleet = new TestFleet({ home, standin, redis, env, restartRedis });
-  atEnd(() => fleet.stop());
-  return fleet;
+  const { url, password, passwordFile } = running;
+  const env = { REDIS_URL: url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile };
+  return { target: { url, password }, env, restartRedis };
 }

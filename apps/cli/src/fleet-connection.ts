@@ -6,11 +6,21 @@ import { CommandError } from './exit.ts';
 
 /** The Redis that the settings name, or the one that `pythond up` runs in this home; null when there is neither. */
 export async function findRedis(settings: Settings): Promise<RedisTarget | null> {
-  if (settings.redisUrl !== null) {
-    const { redisUrl: url, redisPasswordFile: passwordFile } = settings;
-    return passwordFile === null ? { url } : { url, passwordFile };
-  }
+  if (settings.redisUrl !== null) return targetOf(settings, settings.redisUrl);
   return locateEmbeddedRedis(embeddedRedisDir(settings));
+}
+
+/** A Redis as the settings say that it is to be reached. */
+export function targetOf(settings: Settings, url: string): RedisTarget {
+  const { redisPasswordFile, redisSentinelPasswordFile, redisCaFile, redisCertFile, redisKeyFile } = settings;
+  return {
+    url,
+    ...(redisPasswordFile === null ? {} : { passwordFile: redisPasswordFile }),
+    ...(redisSentinelPasswordFile === null ? {} : { sentinelPasswordFile: redisSentinelPasswordFile }),
+    ...(redisCaFile === null ? {} : { caFile: redisCaFile }),
+    ...(redisCertFile === null ? {} : { certFile: redisCertFile }),
+    ...(redisKeyFile === null ? {} : { keyFile: redisKeyFile }),
+  };
 }
 
 export function embeddedRedisDir({ dataDir }: Pick<Settings, 'dataDir'>): string {

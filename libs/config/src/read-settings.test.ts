@@ -27,6 +27,10 @@ describe('the settings', () => {
       ...{
         redisUrl: null,
         redisPasswordFile: null,
+        redisSentinelPasswordFile: null,
+        redisCaFile: null,
+        redisCertFile: null,
+        redisKeyFile: null,
         datakitUrl: null,
         deadLetterAgeMs: 2_592_000_000,
         deadLetterBytes: 256 * 1024 ** 2,
@@ -100,7 +104,7 @@ describe('the settings', () => {
     const { settings, texts } = await read(toml, env, { logLevel: 'loud' });
     expect(settings).toBeNull();
     expect(texts).toEqual([
-      'environment: REDIS_URL must be redis://host:6379, rediss://host:6379, unix:///path or an absolute path',
+      'environment: REDIS_URL must be redis://host:6379, rediss://host:6379, unix:///path, an absolute path, redis+sentinel://host:26379/NAME or redis+cluster://host:6379',
       'environment: DATAKIT_URL must hold no token: it is the address of a DataKit, not of the DataWay behind it, and a DataKit asks for none; write http://h',
       'pythond.toml:2: concurrency must be a whole number from 1 to 1000, not 0',
       "environment: PYTHOND_HOSTS must be a whole number from 1 to 1000, not 'many'",

@@ -139,6 +139,7 @@ function toSettings(home: string, values: Values, gitRepos: unknown | null): Set
   const { bundleSize, bundleFileSize, bundleFiles, discoverTimeout, drain, pollInterval, ...others } = values;
   const { outboxSize, deadLetterSize, deadLetterAge, ...rest } = others;
   const at = (path: string) => resolve(home, path);
+  const atOrNull = (path: string | null) => (path === null ? null : at(path));
   const dataDir = at(values.dataDir ?? '.pythond');
   return {
     ...rest,
@@ -146,7 +147,11 @@ function toSettings(home: string, values: Values, gitRepos: unknown | null): Set
     dataDir,
     cacheDir: values.cacheDir === null ? join(dataDir, 'cache') : at(values.cacheDir),
     secretsDirs: (values.secretsDirs ?? defaultSecretsDirs(home)).map(at),
-    redisPasswordFile: values.redisPasswordFile === null ? null : at(values.redisPasswordFile),
+    redisPasswordFile: atOrNull(values.redisPasswordFile),
+    redisSentinelPasswordFile: atOrNull(values.redisSentinelPasswordFile),
+    redisCaFile: atOrNull(values.redisCaFile),
+    redisCertFile: atOrNull(values.redisCertFile),
+    redisKeyFile: atOrNull(values.redisKeyFile),
     discoverTimeoutMs: discoverTimeout,
     drainMs: drain,
     pollIntervalMs: pollInterval,

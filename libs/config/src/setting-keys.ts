@@ -58,13 +58,34 @@ export const settingKeys = {
     env: 'REDIS_URL',
     type: 'URL or path',
     default: 'none: `up` brings its own',
-    about: '`redis://`, `rediss://`, `unix:///path` or the path of a socket.',
+    about:
+      '`redis://`, `rediss://` (TLS), `unix:///path` or the path of a socket; `redis+sentinel://host,host/NAME`, `redis+cluster://host,host`: [operations](operations.md#redis).',
     secret: true,
   }),
   redisPasswordFile: setting({
     read: orNull(readText),
     ...{ fallback: null, type: 'path', default: 'none' },
     about: 'A file that holds the password, where the URL has none.',
+  }),
+  redisSentinelPasswordFile: setting({
+    read: orNull(readText),
+    ...{ fallback: null, type: 'path', default: 'none' },
+    about: 'A file that holds the password of the Sentinels, where they ask for one.',
+  }),
+  redisCaFile: setting({
+    read: orNull(readText),
+    ...{ fallback: null, type: 'path', default: 'none: whom the machine trusts' },
+    about: 'With TLS: the certificates of those who may have signed the one of the Redis, in PEM.',
+  }),
+  redisCertFile: setting({
+    read: orNull(readText),
+    ...{ fallback: null, type: 'path', default: 'none' },
+    about: 'With TLS: the certificate to show to a Redis that asks for one, in PEM.',
+  }),
+  redisKeyFile: setting({
+    read: orNull(readText),
+    ...{ fallback: null, type: 'path', default: 'none' },
+    about: 'The key of that certificate.',
   }),
   datakitUrl: setting({
     read: orNull(readOrigin),

@@ -63,6 +63,9 @@ describe('a Redis address', () => {
     'unix:///run/redis.sock?db=1',
     '/run/redis.sock',
     'redis://:p@h',
+    'redis+sentinel://u:p@h:26379,[::1],h/fleet/2',
+    'rediss+cluster://h:6379,h',
+    'redis+cluster://h/',
   ])('%s is kept as it is', (url) => expect(readRedisUrl(url)).toMatchObject({ ok: true, value: url }));
 
   it.each([
@@ -73,6 +76,12 @@ describe('a Redis address', () => {
     'unix://relative',
     'redis://h/db0',
     'redis://h\n',
+    'redis+sentinel://h',
+    'redis+sentinel://h/',
+    'redis+sentinel://h/fleet/x',
+    'redis+sentinel://h,/fleet',
+    'redis+cluster://h/1',
+    'redis+other://h',
     '',
     6379,
   ])('%j is refused without repeating it', (url) =>
@@ -91,6 +100,7 @@ describe('redacting a URL', () => {
 
   it('knows which URL holds a password', () => {
     expect(hasPassword('redis://:x@h')).toBe(true);
+    expect(hasPassword('redis+sentinel://:x@h/fleet')).toBe(true);
     expect(hasPassword('redis://u@h')).toBe(false);
     expect(hasPassword('redis://h:6379')).toBe(false);
   });

@@ -10,7 +10,7 @@ export function redactUrl(text: string): string {
 
 /** Whether a URL holds a password, which must not travel in a command-line flag. */
 export function hasPassword(text: string): boolean {
-  return /^[a-z]+:\/\/[^/?#]*:[^/?#]*@/i.test(text);
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*:[^/?#]*@/i.test(text);
 }
 
 const PARTS = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\\]*)([^?#]*)(\?[^#]*)?(#.*)?$/s;
@@ -89,11 +89,18 @@ function tryUrl(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null;
 }
 
-/** `redis://`, `rediss://`, `unix:///path` or an absolute path. Kept as written: the queue's connections parse it. */
+const MANY_HOSTS = /^rediss?\+(sentinel|cluster):\/\/(?:[^@/?#]*@)?([^@/?#]+)(\/[^?#]*)?$/;
+
+/**
+ * `redis://`, `rediss://`, `unix:///path`, an absolute path, or the forms with several hosts. Kept as written: the queue's
+ * connections parse it.
+ */
 export const readRedisUrl: Reader<string> = (value) => {
-  const rule = 'must be redis://host:6379, rediss://host:6379, unix:///path or an absolute path';
+  const rule =
+    'must be redis://host:6379, rediss://host:6379, unix:///path, an absolute path, redis+sentinel://host:26379/NAME or redis+cluster://host:6379';
   if (typeof value !== 'string' || unshowable(value) !== null || /\s/.test(value)) return badUnshown(rule);
   if (value.startsWith('/')) return good(value);
+  if (/^rediss?\+/.test(value)) return readManyHosts(value);
   const url = tryUrl(value);
   if (url?.protocol === 'unix:') {
     return url.pathname.length > 1 && url.host === '' ? good(value) : badUnshown(rule, 'write unix:///path');
@@ -105,3 +112,16 @@ export const readRedisUrl: Reader<string> = (value) => {
   }
   return good(value);
 };
+
+function readManyHosts(value: string): Reading<string> {
+  const [, kind, hosts = '', rest = ''] = MANY_HOSTS.exec(value) ?? [];
+  const areHosts = hosts.split(',').every((host) => tryUrl(`redis://${host}`)?.hostname);
+  if (kind === 'sentinel') {
+    const form = 'redis+sentinel://host:26379,host:26379/NAME, a database after it where it is not 0: NAME/1';
+    return areHosts && /^\/[^/]+(\/\d+)?$/.test(rest) ? good(value) : badUnshown(`must be ${form}`);
+  }
+  if (kind === 'cluster' && areHosts && /^\/?$/.test(rest)) return good(value);
+  return badUnshown(
+    'must be redis+cluster://host:6379,host:6379 or redis+sentinel://host:26379,host:26379/NAME',
+  );
+}

@@ -3,6 +3,9 @@ export type QueueErrorCode =
   | 'redis-refused'
   | 'redis-url'
   | 'redis-password-file'
+  | 'redis-tls-file'
+  | 'redis-tls'
+  | 'redis-kind'
   | 'redis-too-old'
   | 'redis-not-allowed';
 

@@ -8,7 +8,7 @@ import type { RedisTarget } from '@pythond/queue';
 import { DEFAULT_DATAKIT } from '@pythond/worker';
 import { type Context, type HomeFlags, requireHome, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
-import { embeddedRedisDir, reach } from '../fleet-connection.ts';
+import { embeddedRedisDir, reach, targetOf } from '../fleet-connection.ts';
 import { makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
 import { Narrator } from '../narrator.ts';
 import { OnceWatch } from '../once-watch.ts';
@@ -102,8 +102,7 @@ async function bringRedis(context: Context, settings: Settings, stack: Stack): P
   const { terminal, env } = context;
   const say = (line: string) => terminal.err.write(`  ${line}\n`);
   if (settings.redisUrl !== null) {
-    const { redisUrl: url, redisPasswordFile } = settings;
-    const target = redisPasswordFile === null ? { url } : { url, passwordFile: redisPasswordFile };
+    const target = targetOf(settings, settings.redisUrl);
     const { version: redisVersion } = await reach(target);
     print(terminal, `  Redis    ${redisVersion} of REDIS_URL`);
     return target;
