@@ -13,6 +13,12 @@ interface Explanation {
 /** By the error's code and message; the first that fits. */
 const explanations: readonly Explanation[] = [
   {
+    of: /sentinels? .*(WRONGPASS|NOAUTH|NOPERM)/i,
+    code: 'redis-refused',
+    text: (where, why) =>
+      `A Sentinel refused the login on the way to ${where} (${why}). Check the file that PYTHOND_REDIS_SENTINEL_PASSWORD_FILE names; the password in REDIS_URL is the Redis's.`,
+  },
+  {
     of: /WRONGPASS|NOAUTH|invalid password|NOPERM/i,
     code: 'redis-refused',
     text: (where, why) =>
@@ -88,7 +94,7 @@ const explanations: readonly Explanation[] = [
     text: (where) => `Redis at ${where} is no node of a Redis Cluster; write REDIS_URL as redis://host:6379.`,
   },
   {
-    of: /invalid reply: null/,
+    of: /No such master|invalid reply: null/,
     code: 'redis-kind',
     text: (where) =>
       `There is no ${where}: they know no Redis of that name. Write the name that is in their \`sentinel monitor\` after the hosts in REDIS_URL.`,
