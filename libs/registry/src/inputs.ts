@@ -67,7 +67,10 @@ const MAX_REASON_LENGTH = 500;
 /** That an input with `isolation = "auto"` has to be resident. It holds for one bundle, until `isolation` is changed. */
 const decisionSchema = z.object({ bundle: z.string(), reason: residentReasonSchema, atMs: z.number() });
 
-/** The field of an input's hash that holds the decision. */
+/**
+ * Decisions are apart from the inputs, by input, so that workers, who make them, need no right to write inputs. The field of
+ * an input's hash that held its own before.
+ */
 const DECISION = 'resident';
 const NAMES_KEPT_MS = 7 * 24 * 3600 * 1000;
 
@@ -138,7 +141,8 @@ export class Inputs {
       .persist(hash)
       .sadd(keys.inputs, content.key);
     if (old.length > 0) transaction.hdel(hash, ...old.flatMap((one) => [`r:${one}`, `v:${one}`]));
-    if (content.isolation !== 'auto') transaction.hdel(hash, DECISION);
+    if (content.isolation !== 'auto')
+      transaction.hdel(hash, DECISION).hdel(keys.residentDecisions, content.key);
     await transaction.exec();
     return number;
   }
@@ -259,7 +263,8 @@ export class Inputs {
       .multi()
       .pexpire(hash, NUMBER_OF_GONE_MS)
       .srem(keys.inputs, input)
-      .hdel(keys.discoveries, input);
+      .hdel(keys.discoveries, input)
+      .hdel(keys.residentDecisions, input);
     if (fields.length > 0) transaction.hdel(hash, ...fields);
     await transaction.exec();
   }
@@ -270,12 +275,18 @@ export class Inputs {
    */
   async decideResident({ key, number, bundle }: InputRecord, reason: ResidentReason): Promise<void> {
     const decision = JSON.stringify({ bundle, reason, atMs: Date.now() });
-    await decideScript.run(this.#redis, [keys.input(key)], [number, bundle, decision]);
+    await decideScript.run(
+      this.#redis,
+      [keys.residentDecisions],
+      [keys.input(key), key, number, bundle, decision],
+    );
   }
 
   /** Why the collectors of this bundle are resident though nobody asked for it; null: they are not. */
   async residentReason({ key, bundle }: Pick<InputRecord, 'key' | 'bundle'>): Promise<ResidentReason | null> {
-    const text = await this.#redis.hget(keys.input(key), DECISION);
+    const text =
+      (await this.#redis.hget(keys.residentDecisions, key)) ??
+      (await this.#redis.hget(keys.input(key), DECISION));
     const decision = text ? decisionSchema.parse(JSON.parse(text)) : null;
     return decision?.bundle === bundle ? decision.reason : null;
   }

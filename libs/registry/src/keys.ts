@@ -27,6 +27,7 @@ export const keys = {
   throttle: (route: string) => key('throttle', route),
   residents: key('residents'),
   resident: (id: string) => key('resident', id),
+  residentDecisions: key('resident-decisions'),
   residentsOf: (place: string) => key('residents', place),
   sharedNames: (input: string) => key('shared-names', input),
   stillReporting: (scheduler: string, input: number) => key('still-reporting', scheduler, String(input)),
