@@ -235,6 +235,7 @@ describe('doctor, of a home with every trap there is,', () => {
 
   it.each([
     ['wrong-value', 'error', /conf\.d\/odd\.conf:\d+: block 2.*name/],
+    ['name-space', 'warning', /conf\.d\/odd\.conf:2: the input "with space" is called withspace/],
     ['same-name', 'warning', /conf\.d\/odd\.conf:\d+: warning: block \d \('twice'\)/],
     ['unknown-key', 'warning', /conf\.d\/odd\.conf:\d+: .*intervall.*did you mean interval/],
     ['enc-unsupported', 'error', /conf\.d\/odd\.conf:\d+: block 5 .*aes/],

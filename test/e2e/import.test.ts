@@ -107,7 +107,7 @@ describe('import', () => {
       ['some-python-inputs/mytest/test:MyTest', 'succeeded'],
     ]);
     expect(answer.collector('machine/machine/disk:Disk').reports[0]?.lineProtocol).toMatch(
-      /^disk,site=berlin,team=storage used=\d+/,
+      /^disk,host=[^,]+,site=berlin,team=storage used=\d+/,
     );
   });
 

@@ -82,7 +82,7 @@ describe('of a fleet that is healthy,', () => {
       ticks: { collectors: 1, perSecond: 2, unaccounted: 0, lags: [{ pool: 'default' }] },
       queues: { collect: [{ pool: 'default' }], deliver: {} },
       outbox: { bytes: expect.any(Number) },
-      ...{ deadLetters: 0, pausedCollectors: 0 },
+      ...{ deadLetters: 0, pausedCollectors: 0, awayCollectors: 0 },
     });
   });
 

@@ -52,6 +52,7 @@ function toJson(found: FleetStatus) {
     heldBack: found.held,
     pauses: pauses.map(pauseJson),
     pausedCollectors: found.pausedCollectors,
+    awayCollectors: found.awayCollectors,
   };
 }
 
@@ -105,7 +106,7 @@ function printStatus(terminal: Terminal, found: FleetStatus): void {
 type Line = readonly [label: string, text: string, command: string | null, isOdd?: boolean];
 
 function lines(found: FleetStatus): Line[] {
-  const { workers, collect, outbox, waitingSinceMs, letters, lags, pausedCollectors } = found;
+  const { workers, collect, outbox, waitingSinceMs, letters, lags, pausedCollectors, awayCollectors } = found;
   const sum = (of: (worker: (typeof workers)[number]) => number) =>
     workers.reduce((total, worker) => total + of(worker), 0);
   const busy = `${sum(({ running }) => running)} of ${count(
@@ -117,6 +118,7 @@ function lines(found: FleetStatus): Line[] {
   const worst = lags.map(({ lag }) => p99(lag)).filter((lag) => !Number.isNaN(lag));
   const lag = worst.length > 0 ? `, lag p99 ${duration(Math.max(...worst))}` : '';
   const paused = pausedCollectors > 0 ? `, ${pausedCollectors} paused` : '';
+  const away = awayCollectors > 0 ? `, ${awayCollectors} on hosts that are away` : '';
   const waiting = collect.reduce((total, one) => total + one.waiting, 0);
   const full = collect
     .filter((one) => one.waiting > 0)
@@ -132,7 +134,7 @@ function lines(found: FleetStatus): Line[] {
     ],
     [
       'ticks',
-      `${perSecond(found.ticksPerSecond)}, of ${count(found.collectors, 'collector')}${paused}${lag}`,
+      `${perSecond(found.ticksPerSecond)}, of ${count(found.collectors, 'collector')}${paused}${away}${lag}`,
       'pythond ticks',
     ],
     [

@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type GitRepo, readDatakitConf, readGitRepos, type Settings } from '@pythond/config';
+import type { InputDefinition } from '@pythond/jobs';
 import type { HomeReading } from '@pythond/scheduler';
 import type { InputSurvey } from '../survey/survey-input.ts';
 import { type HealthCheck, healthCheck } from './health-check.ts';
@@ -18,6 +19,7 @@ export async function checkConfiguration(
 ): Promise<HealthCheck[]> {
   const { home } = settings;
   const checks = problems.map(({ level, code, text }) => told({ level, code, text }));
+  for (const input of inputs) checks.push(...(await spaceInName(home, input)));
   checks.push(...(await unreadConfs(home)));
   checks.push(...(await checkGit(settings, overlays, surveys)));
   if (inputs.length === 0 && !problems.some(({ level }) => level === 'error')) {
@@ -56,6 +58,22 @@ export function checkScripts(surveys: readonly InputSurvey[]): HealthCheck[] {
     const text = `${input}: ${scripts} ${scripts === 1 ? 'script' : 'scripts'}, nothing to be done`;
     return [healthCheck({ group: 'scripts', code: 'scripts', level: 'ok', text, input })];
   });
+}
+
+const NAME = /^\s*["']?name["']?\s*=\s*(["'])(.*?)\1/;
+
+/** White space is taken out of a name, as in DataKit: whoever looks for it as it is written does not find it. */
+async function spaceInName(home: string, { name, source }: InputDefinition): Promise<HealthCheck[]> {
+  const text = await readFile(path.join(home, source.file), 'utf8').catch(() => ''); // one of a git repo lies elsewhere
+  const below = text.split('\n').slice(source.line - 1);
+  const at = below.findIndex((one) => NAME.test(one));
+  const written = NAME.exec(below[at] ?? '')?.[2] ?? '';
+  if (!/\s/.test(written) || written.replace(/\s/g, '') !== name) return [];
+  const { file } = source;
+  const line = source.line + at;
+  const message = `${file}:${line}: the input ${JSON.stringify(written)} is called ${name}: white space is taken out, as in DataKit`;
+  const remedy = 'write it without';
+  return [told({ level: 'warning', code: 'name-space', text: message, remedy, file, line })];
 }
 
 /** DataKit reads these, the fleet does not: samples, and hidden files. */

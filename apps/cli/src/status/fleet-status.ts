@@ -57,6 +57,8 @@ export interface FleetStatus {
   readonly held: readonly Problem[];
   readonly pauses: readonly Pause[];
   readonly pausedCollectors: number;
+  /** Of hosts that have no worker now. */
+  readonly awayCollectors: number;
 }
 
 /** Points that wait longer than this are not just on their way. */
@@ -85,13 +87,14 @@ export async function readStatus(redis: Redis, nowMs: number): Promise<FleetStat
         new DeadLetters(redis).count(),
       ]);
     const served = new Set(workers.flatMap(({ pools }) => pools));
-    const wanted = [...new Set(views.map(({ record }) => record.pool))].sort();
+    const here = views.filter(({ awaySinceMs }) => awaySinceMs === null);
+    const wanted = [...new Set(here.map(({ record }) => record.pool))].sort();
     const pools = [...new Set([...wanted, ...served])].sort();
     const [deliver = NO_JOBS, ...depths] = await queueDepths(redis, [
       queueNames.deliver,
       ...pools.map(queueNames.collect),
     ]);
-    const going = views.filter((view) => !isPaused(view));
+    const going = here.filter((view) => !isPaused(view));
     const found = {
       workers,
       unserved: wanted.filter((pool) => !served.has(pool)),
@@ -99,7 +102,7 @@ export async function readStatus(redis: Redis, nowMs: number): Promise<FleetStat
       ticksPerSecond: going.reduce((sum, { record }) => sum + 1_000 / record.everyMs, 0),
       unaccounted: unaccountedTicks(sumOfTicks(views.map(({ counts }) => tickCounts(counts)))),
       lags,
-      failing: await failingOf(collectors, views),
+      failing: await failingOf(collectors, here),
       broken: discoveries.flatMap(({ input, error, failures }) => [
         ...(error ? [{ input, module: null, message: error.message }] : []),
         ...failures.map(({ module, type, message }) => ({ input, module, message: `${type}: ${message}` })),
@@ -108,7 +111,7 @@ export async function readStatus(redis: Redis, nowMs: number): Promise<FleetStat
       ...{ deliver, outbox: size, waitingSinceMs, letters },
       problems: problems.filter(({ code }) => code !== 'held-back'),
       held: rollouts.flatMap((rollout) => heldProblem(rollout) ?? []),
-      ...{ pauses, pausedCollectors: views.length - going.length },
+      ...{ pauses, pausedCollectors: here.length - going.length, awayCollectors: views.length - here.length },
     };
     return { ...found, reasons: reasonsOf(found, nowMs) };
   } finally {
