@@ -65,6 +65,16 @@ export {
   runRecordSchema,
   runWarningSchema,
 } from './run-record.ts';
+export { checkSeal, makeSeal, type Seal, type Sealable, type SealCheck, type SealedKind } from './seal.ts';
+export {
+  holdsPrivateKey,
+  type KeyFiles,
+  makeKeyFiles,
+  readSealingKey,
+  readTrustedKey,
+  type SealingKey,
+  type TrustedKey,
+} from './seal-key.ts';
 export {
   DEFAULT_INTERVAL_MS,
   defaultTimeoutMs,
