@@ -7,30 +7,33 @@ import { Candidate, type SchedulerEvent } from '@pythond/scheduler';
 import { createLogger, type Logger } from '@pythond/telemetry';
 import { Worker, type WorkerEvent } from '@pythond/worker';
 import type { Context } from './context.ts';
+import type { FleetKeys } from './fleet-keys.ts';
 import { corePath, version } from './version.ts';
 
 export interface AppOptions {
   readonly context: Context;
   readonly settings: Settings;
   readonly redis: RedisTarget;
+  readonly keys: FleetKeys;
   /** Where the apps log; null: standard output. */
   readonly logFile: string | null;
 }
 
 export function makeScheduler(options: AppOptions, onEvent?: (event: SchedulerEvent) => void): Candidate {
-  const { settings, context, redis } = options;
+  const { settings, context, redis, keys } = options;
   const { home, datakitUrl } = settings;
   const { env } = context;
   return new Candidate({
     name: `${settings.workerName}-${randomBytes(3).toString('hex')}`,
     ...{ home, settings, redis, env, datakit: datakitUrl, log: logger('scheduler', options) },
     readSettings: () => readSettings({ home, env }),
+    signingKey: keys.signing,
     ...(onEvent ? { onEvent } : {}),
   });
 }
 
 export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) => void): Worker {
-  const { settings, context, redis } = options;
+  const { settings, context, redis, keys } = options;
   const { pools, host, concurrency, hosts, residents, datakitUrl, cacheDir, secretsDirs, sandbox } = settings;
   return new Worker({
     // two workers of one machine have one name in the settings, but each is one of the fleet
@@ -56,6 +59,7 @@ export function makeWorker(options: AppOptions, onEvent?: (event: WorkerEvent) =
     },
     drainMs: settings.drainMs,
     outbox: outboxOptions(settings),
+    trustedKeys: keys.trusted,
     log: logger('worker', options),
     ...(onEvent ? { onEvent } : {}),
   });

@@ -4,6 +4,7 @@ import type { AppName } from './commands/app.ts';
 import type { Context } from './context.ts';
 import { addDead } from './dead-program.ts';
 import type { ExitCode } from './exit.ts';
+import { addKeys } from './keys-program.ts';
 import { addMoving } from './moving-program.ts';
 import { HOME, JSON_FLAG, wholeNumber } from './options.ts';
 import { addPause } from './pause-program.ts';
@@ -46,6 +47,7 @@ export function createProgram(context: Context, onEnd: (code: ExitCode) => void)
   addTicks(program, context, onEnd);
   addDead(program, context, onEnd);
   addRollout(program, context, onEnd);
+  addKeys(program, context, onEnd);
   addApps(program, context, onEnd);
   addCompletion(program, context, onEnd);
   return program;

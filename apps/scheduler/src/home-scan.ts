@@ -97,6 +97,11 @@ export class HomeScan {
     return true;
   }
 
+  /** What is in Redis of these inputs is not what was brought: they are brought again by the next reading. */
+  forget(inputs: readonly string[]): void {
+    for (const input of inputs) this.#brought.delete(input);
+  }
+
   /** An input has this number, or had it: no later version may get it again. */
   knows(input: string, number: number): void {
     this.#numbers.set(input, Math.max(number, this.#numbers.get(input) ?? 0));

@@ -11,3 +11,4 @@ export {
   prepareInput,
 } from './rollout.ts';
 export { type Corrections, correctSchedules, type ScheduleFault } from './schedules.ts';
+export { SealWatch, type SealWatchDeps } from './seal-watch.ts';

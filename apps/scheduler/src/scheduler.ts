@@ -1,9 +1,10 @@
 import path from 'node:path';
 import type { Settings, SettingsReading } from '@pythond/config';
-import type { DiscoverJob } from '@pythond/jobs';
+import type { DiscoverJob, SealingKey } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import {
   connect,
+  type JobEnd,
   JobQueue,
   JobWorker,
   type MayAct,
@@ -23,6 +24,7 @@ import {
   heldProblem,
   Inputs,
   Residents,
+  Sealer,
   Templates,
 } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
@@ -41,6 +43,7 @@ import { ProblemBoard } from './problem-board.ts';
 import { correctResidents } from './residents.ts';
 import { discoverAgain } from './rollout.ts';
 import { type Corrections, correctSchedules } from './schedules.ts';
+import { isUnsigned, SealWatch } from './seal-watch.ts';
 import { Serial } from './serial.ts';
 import { WantedCmds } from './wanted-cmds.ts';
 
@@ -53,6 +56,8 @@ export interface SchedulerOptions {
   readonly redis: RedisTarget;
   /** Told to workers that know of no DataKit themselves; null: the one of `datakit.conf`, if there is one. */
   readonly datakit: string | null;
+  /** What it signs records with; null: it signs none. */
+  readonly signingKey: SealingKey | null;
   readonly log: Logger;
   readonly onEvent?: (event: SchedulerEvent) => void;
   /** Whether this process still leads: when it does not, nothing more is sent to Redis. */
@@ -65,6 +70,8 @@ export interface SchedulerOptions {
 const WATCH_MS = 15_000;
 /** How often it is looked for hosts that came or went. */
 const LOOK_AT_HOSTS_MS = 2_000;
+/** What was changed in Redis, or waits to be signed, is put right within this. */
+const SEALS_MS = 5_000;
 const COLLECT_GARBAGE_MS = 3600_000;
 /** How often a version that is held back is imported again: what it lacks may have been installed since. */
 const HELD_AGAIN_MS = 5 * 60_000;
@@ -102,6 +109,7 @@ export class Scheduler implements Component {
   readonly #board: ProblemBoard;
   readonly #pools: PoolWatch;
   readonly #clock: FleetClock;
+  readonly #seals: SealWatch | null;
   #published: string | null = null;
   readonly #cmds = new WantedCmds();
   /** Folders and files outside of the home that inputs name. */
@@ -117,12 +125,13 @@ export class Scheduler implements Component {
     const onError = (error: Error) => log.warn({ err: error }, 'redis connection');
     this.#redis = connect(options.redis, 'failing', onError, options.mayAct);
     this.#blocking = connect(options.redis, 'waiting', onError, options.mayAct);
-    this.#inputs = new Inputs(this.#redis);
+    const sealer = options.signingKey && new Sealer({ key: options.signingKey });
+    this.#inputs = new Inputs(this.#redis, sealer);
     this.#collectors = new Collectors(this.#redis);
     this.#residents = new Residents(this.#redis);
     this.#templates = new Templates(this.#redis);
     this.#bundles = new BundleArchive(this.#redis);
-    this.#fleet = new Fleet(this.#redis);
+    this.#fleet = new Fleet(this.#redis, sealer);
     const emit = (event: SchedulerEvent) => this.#emit(event);
     this.#board = new ProblemBoard(this.#fleet, emit);
     this.#pools = new PoolWatch(this.#inputs, this.#fleet);
@@ -143,6 +152,7 @@ export class Scheduler implements Component {
       onChange: () => this.#scanSoon(),
       onTrouble: (message) => log.warn({ message }, 'edits are noticed by looking only'),
     });
+    this.#seals = sealer && this.#makeSealWatch(sealer);
     const report = (error: unknown) => log.warn({ err: error }, 'will be tried again');
     this.#clock = new FleetClock({
       ...{ redis: this.#redis, onError: report },
@@ -155,6 +165,7 @@ export class Scheduler implements Component {
       new Recurring(() => this.#lookAtHosts(), LOOK_AT_HOSTS_MS, report),
       new Recurring(() => this.#collectGarbage(), COLLECT_GARBAGE_MS, report),
       new Recurring(() => this.#serial.run(() => this.#discoverHeld()), HELD_AGAIN_MS, report),
+      new Recurring(() => this.#serial.run(async () => this.#seals?.look()), SEALS_MS, report),
     ];
   }
 
@@ -253,7 +264,11 @@ export class Scheduler implements Component {
     if (isNew) this.#scanSoon();
   }
 
-  async #takeOver(data: unknown) {
+  async #takeOver(data: unknown): Promise<JobEnd> {
+    if (this.#seals && isUnsigned(data)) {
+      await this.#seals.look(); // which has it imported again, once it is signed
+      return { kind: 'done', value: 'not-signed' };
+    }
     const end = await takeOver(data, {
       inputs: this.#inputs,
       collectors: this.#collectors,
@@ -354,6 +369,18 @@ export class Scheduler implements Component {
   async #publishCmds(): Promise<void> {
     const cmds = this.#cmds.news();
     if (cmds) await this.#fleet.publishCmds(cmds);
+  }
+
+  #makeSealWatch(sealer: Sealer): SealWatch {
+    return new SealWatch({
+      ...{ sealer, inputs: this.#inputs, fleet: this.#fleet },
+      discover: (pool) => this.#discover(pool),
+      onLost: (inputs) => {
+        this.#scan.forget(inputs);
+        this.#scanSoon();
+      },
+      warn: (facts, message) => this.#options.log.warn(facts, message),
+    });
   }
 
   #ticks(place: string): TickQueue {

@@ -80,7 +80,7 @@ async function judge(
  */
 async function importOf(input: string, number: number, signal: AbortSignal, deps: DiscoverDeps) {
   const { inputs, hosts, registry } = deps;
-  const { record, spec, warnings } = await inputs.open(input, number);
+  const { record, spec, warnings } = await inputs.open(input, number, 'runs', 'discover');
   const { isolation } = record;
   const isResident = isolation === 'resident' || (await isDecided(record, registry));
   if (!isResident) {
@@ -94,7 +94,7 @@ async function importOf(input: string, number: number, signal: AbortSignal, deps
     await registry.decideResident(record, leaving);
     await host.closed;
   }
-  const resident = await inputs.open(input, number, 'resident');
+  const resident = await inputs.open(input, number, 'resident', 'discover');
   const lease = await hosts.acquire(resident.spec, { signal });
   lease.retire();
   lease.release();

@@ -11,4 +11,12 @@ export {
   SandboxUnavailableError,
   type WorkerSandbox,
 } from './sandbox.ts';
+export {
+  type Admitted,
+  type InputRecords,
+  type Purpose,
+  TrustedRecords,
+  type TrustedRecordsOptions,
+  type Use,
+} from './trusted-records.ts';
 export { DEFAULT_DATAKIT, Worker, type WorkerOptions } from './worker.ts';

@@ -1,14 +1,17 @@
 import { type BundleCache, BundleError, type BundleLease } from '@pythond/bundles';
 import { expandEnvs, formatProblem, resolveTags, type ValueProblem } from '@pythond/config';
-import type { InputRecord } from '@pythond/jobs';
+import type { InputRecord, Seal } from '@pythond/jobs';
 import { type HostSpec, resolveInterpreter } from '@pythond/runner';
 import type { Confinement } from '@pythond/sandbox';
 import type { ConfineRequest } from './confine-input.ts';
 import { InputUnavailableError } from './input-unavailable.ts';
+import type { Admitted, InputRecords, Purpose, Use } from './trusted-records.ts';
 
 /** An input made ready on this worker: its bundle unpacked, its environment and interpreter resolved. */
 export interface OpenInput {
   readonly record: InputRecord;
+  /** null: its record need not be signed. */
+  readonly seal: Seal | null;
   readonly spec: HostSpec;
   readonly tags: Readonly<Record<string, string>>;
   /** What is odd about it, for every run's record: a variable that could not be expanded, say. */
@@ -16,8 +19,7 @@ export interface OpenInput {
 }
 
 export interface InputSupplyOptions {
-  /** The record of an input's version; null when the registry has it no more. */
-  readonly record: (input: string, number: number) => Promise<InputRecord | null>;
+  readonly records: InputRecords;
   readonly bundles: Pick<BundleCache, 'acquire'>;
   /** The worker's own environment: what `$NAME` in `envs` may expand to, by the allow-list. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -33,6 +35,8 @@ export interface InputSupplyOptions {
 interface Opened {
   readonly ready: Promise<{ readonly input: OpenInput; readonly lease: BundleLease }>;
   readonly sinceMs: number;
+  /** When its signature ends, milliseconds since 1970. */
+  endsMs: number;
 }
 
 const MAX_OPEN = 512;
@@ -54,37 +58,58 @@ export class InputSupply {
   }
 
   /**
-   * What its processes may do depends on what they are for: a resident may accept connections.
+   * What its processes may do depends on what they are for: a resident may accept connections. Whether its record may be
+   * acted on is looked at every time.
    *
    * @throws InputUnavailableError, InterpreterError, SandboxProbeError
    */
-  async open(input: string, number: number, purpose: 'runs' | 'resident' = 'runs'): Promise<OpenInput> {
+  async open(input: string, number: number, purpose: Purpose = 'runs', use: Use = 'act'): Promise<OpenInput> {
     const key = `${purpose} ${number} ${input}`;
-    const opened = this.#fresh(key) ?? {
-      ready: this.#prepare(input, number, purpose),
-      sinceMs: performance.now(),
-    };
+    const opened = this.#fresh(key) ?? this.#start(input, number, purpose);
     this.#open.delete(key); // to the end: the first is the least recently used
     this.#open.set(key, opened);
     this.#evict();
     try {
-      return (await opened.ready).input;
+      const open = (await opened.ready).input;
+      this.#options.records.check(open, use);
+      return open;
     } catch (error) {
       this.#close(key, opened);
       throw error;
     }
   }
 
-  /** What is to run an input; null when the registry has the version no more. */
+  /** What is to run an input, as far as it may be run at all; else null. */
   async cmdOf(input: string, number: number): Promise<string | null> {
-    return (await this.#options.record(input, number))?.cmd ?? null;
+    const { records } = this.#options;
+    try {
+      const admitted = await records.admit(input, number, 'runs');
+      records.check(admitted, 'discover');
+      return admitted.record.cmd;
+    } catch (error) {
+      if (error instanceof InputUnavailableError) return null;
+      throw error;
+    }
   }
 
   #fresh(key: string): Opened | undefined {
     const known = this.#open.get(key);
-    if (!known || performance.now() - known.sinceMs < REOPEN_AFTER_MS) return known;
+    if (!known) return undefined;
+    // one that has ended may have been renewed since
+    if (performance.now() - known.sinceMs < REOPEN_AFTER_MS && Date.now() < known.endsMs) return known;
     this.#close(key, known);
     return undefined;
+  }
+
+  #start(input: string, number: number, purpose: Purpose): Opened {
+    const admitted = this.#options.records.admit(input, number, purpose);
+    const ready = admitted.then((one) => this.#prepare(one, purpose));
+    const opened: Opened = { ready, sinceMs: performance.now(), endsMs: Number.POSITIVE_INFINITY };
+    const noteEnd = ({ seal }: Admitted) => {
+      if (seal) opened.endsMs = seal.endsMs;
+    };
+    void admitted.then(noteEnd, () => undefined); // whoever waits for `ready` is told
+    return opened;
   }
 
   close(): void {
@@ -103,9 +128,7 @@ export class InputSupply {
     }
   }
 
-  async #prepare(input: string, number: number, purpose: 'runs' | 'resident') {
-    const stored = await this.#options.record(input, number);
-    if (!stored) throw new InputUnavailableError('input-gone', `version ${number} of input ${input} is gone`);
+  async #prepare({ record: stored, seal }: Admitted, purpose: Purpose) {
     const record = purpose === 'resident' ? asResident(stored) : stored;
     const { environment, warnings } = await this.#environment(record);
     const tags = await this.#tags(record);
@@ -126,7 +149,7 @@ export class InputSupply {
         ...{ input: record.key, interpreter, environment, bundleRoot, modules, roots, policy },
       };
       const odd = record.policy.sandbox === 'none' ? [...warnings, notConfined] : warnings;
-      return { input: { record, tags, warnings: odd, spec }, lease };
+      return { input: { record, seal, tags, warnings: odd, spec }, lease };
     } catch (error) {
       lease.release();
       throw error;

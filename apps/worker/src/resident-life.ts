@@ -57,6 +57,8 @@ export type LifeEnd =
 /** Ten years: a resident has no time-out. */
 const FOR_EVER_MS = 10 * 365 * 24 * 3600 * 1000;
 const TERM_GRACE_MS = 1_000;
+/** Longer ones fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const SHOW_EVERY_MS = 2_000;
 /** A call that is shorter is told when it is over. */
 const SHOWN_FROM_MS = 1_000;
@@ -92,6 +94,10 @@ export class ResidentLife {
   /** The DataKit that its input names. */
   #inputDatakit: string | null = null;
   #tooLong = false;
+  /** Fires when the signature of its record ends. */
+  #signatureEnd: NodeJS.Timeout | undefined;
+  /** Why its record may be acted on no longer. */
+  #unsigned: string | null = null;
   #loaded = false;
   /** Why the first of those could not be built that could not. */
   #unbuilt: string | null = null;
@@ -112,6 +118,7 @@ export class ResidentLife {
     try {
       return await this.#live();
     } finally {
+      clearTimeout(this.#signatureEnd);
       for (const letGo of release) letGo();
     }
   }
@@ -125,6 +132,7 @@ export class ResidentLife {
       const input = await this.#deps.inputs.open(plan.input, plan.number, 'resident');
       this.#inputDatakit = input.record.datakit;
       this.#makeCollectors(input);
+      this.#watchSignature(input);
       end = await this.#serve(input);
     } catch (error) {
       return this.#couldNotStart(error);
@@ -243,6 +251,23 @@ export class ResidentLife {
 
   #hold(hold: boolean): void {
     if (!this.#endReason) this.#host?.holdResults(hold);
+  }
+
+  #watchSignature({ seal }: OpenInput): void {
+    if (!seal) return;
+    const leftMs = Math.max(0, seal.endsMs - Date.now());
+    this.#signatureEnd = setTimeout(() => void this.#lookAtSignature(), Math.min(leftMs, LONGEST_TIMER_MS));
+  }
+
+  /** It goes on when the signature was renewed, as it is long before it ends. */
+  async #lookAtSignature(): Promise<void> {
+    const { input, number } = this.#wanted.plan;
+    try {
+      this.#watchSignature(await this.#deps.inputs.open(input, number, 'resident'));
+    } catch (error) {
+      this.#unsigned = error instanceof Error ? error.message : String(error);
+      this.#cancel(TERM_GRACE_MS, 'cancelled');
+    }
   }
 
   #giveUpImporting(): void {
@@ -367,6 +392,7 @@ export class ResidentLife {
   }
 
   #causeOf(end: RunEnd): string {
+    if (this.#unsigned !== null) return this.#unsigned;
     if (this.#tooLong) return `killed: the imports took longer than ${defaultHostLimits.importMs / 1000} s`;
     if (outcomeOf(end).kind === 'succeeded') return `none of its collectors could be built: ${this.#unbuilt}`;
     const cause = causeOf(end, defaultHostLimits);

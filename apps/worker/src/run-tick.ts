@@ -22,6 +22,7 @@ import { leftForNewer } from './left-for-newer.ts';
 import type { Outlet } from './outlet.ts';
 import { emptyEnd, outputOf, type RunFacts, recordOf, unavailableRecord } from './run-record.ts';
 import { RunReports } from './run-reports.ts';
+import { runTimeoutMs } from './run-timeout.ts';
 import type { StateCache } from './state-cache.ts';
 
 export interface TickRunDeps {
@@ -170,7 +171,7 @@ export class TickRun {
     });
     handle = host.host.run({
       collector: record.key,
-      timeoutMs: record.timeoutMs,
+      timeoutMs: runTimeoutMs(record, input, host.catalogue),
       leaseMs: LEASE_MS,
       state: input.record.state ? claimed.state : null,
       carriesState: input.record.state,

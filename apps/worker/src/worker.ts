@@ -10,6 +10,7 @@ import {
   laneOf,
   placeOf,
   type ResidentPlan,
+  type TrustedKey,
 } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import { Outbox, type OutboxOptions } from '@pythond/outbox';
@@ -56,6 +57,8 @@ import { ResidentHolder } from './resident-holder.ts';
 import { TickRun } from './run-tick.ts';
 import { findSandbox, type WorkerSandbox } from './sandbox.ts';
 import { StateCache } from './state-cache.ts';
+import { publishedJudge } from './trusted-published.ts';
+import { TrustedRecords } from './trusted-records.ts';
 
 export interface WorkerOptions {
   /** Unique in the fleet. */
@@ -84,6 +87,8 @@ export interface WorkerOptions {
   readonly drainMs: number;
   readonly cacheDir: string;
   readonly secretsDirs: readonly string[];
+  /** It acts on nothing that is not signed with one of these; null: it acts on whatever is in Redis. */
+  readonly trustedKeys: readonly TrustedKey[] | null;
   /** The folder of `datakit_framework.py` and the host. */
   readonly corePath: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -187,13 +192,17 @@ export class Worker implements Component {
     const { cacheDir, corePath, maxHosts, maxHostBytes, env, secretsDirs, log } = this.#options;
     this.#sandbox = await findSandbox({ wanted: this.#options.sandbox, env, corePath });
     log[this.#sandbox.level === 'none' ? 'warn' : 'info']({ sandbox: this.#sandbox.text }, 'sandbox');
+    this.#sayTrust();
     await mkdir(cacheDir, { recursive: true, mode: 0o755 });
     this.#tmpDir = await mkdtemp(path.join(tmpdir(), 'pythond-worker-'));
     await chmod(this.#tmpDir, 0o755); // hosts become other users, and have to get through
     const inputs = new Inputs(this.#redis);
     this.#bundles = createBundleCache({ dir: cacheDir, store: new BundleArchive(this.#redis) });
     this.#inputs = new InputSupply({
-      record: (input, number) => inputs.get(input, number),
+      records: new TrustedRecords({
+        ...{ stored: (input, number) => inputs.stored(input, number), keys: this.#options.trustedKeys },
+        ...{ pools: this.#options.pools, ...(this.#options.now ? { now: this.#options.now } : {}) },
+      }),
       bundles: this.#bundles,
       env,
       secretsDirs,
@@ -448,7 +457,8 @@ export class Worker implements Component {
 
   async #heartbeat(): Promise<void> {
     const { name, host, version, pools, concurrency } = this.#options;
-    const { datakit, cmds } = await this.#fleet.published(pools);
+    const isBelieved = publishedJudge(this.#options.trustedKeys, this.#options.now ?? Date.now);
+    const { datakit, cmds } = await this.#fleet.published(pools, isBelieved);
     this.#published = datakit;
     this.#clocks.sees(this.#ownDatakit);
     this.#interpreters?.sees(cmds);
@@ -469,6 +479,7 @@ export class Worker implements Component {
       clocksOff: this.#clocks.off,
       redisClockOff: this.#fleetClock.offMs,
       cmds: this.#interpreters?.found ?? {},
+      trustedKeys: this.#options.trustedKeys?.map(({ id }) => id) ?? null,
     };
     const lags = this.#lags.take();
     try {
@@ -478,6 +489,16 @@ export class Worker implements Component {
       throw error;
     }
     this.#lanes?.look(await this.#fleet.workers());
+  }
+
+  #sayTrust(): void {
+    const { trustedKeys, log } = this.#options;
+    if (trustedKeys)
+      log.info({ trustedKeys: trustedKeys.map(({ id }) => id) }, 'it acts on signed records only');
+    else
+      log.info(
+        'it acts on unsigned records, so whoever can write to Redis decides what it runs: no trusted_keys',
+      );
   }
 
   #emit(event: WorkerEvent): void {

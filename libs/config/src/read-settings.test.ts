@@ -31,6 +31,8 @@ describe('the settings', () => {
         redisCaFile: null,
         redisCertFile: null,
         redisKeyFile: null,
+        signingKey: null,
+        trustedKeys: null,
         datakitUrl: null,
         deadLetterAgeMs: 2_592_000_000,
         deadLetterBytes: 256 * 1024 ** 2,
@@ -70,6 +72,8 @@ describe('the settings', () => {
       REDIS_URL: 'redis://:hunter2@redis:6379/1',
       PYTHOND_REDIS_PASSWORD_FILE: '/run/secrets/redis',
       PYTHOND_SECRETS_DIRS: '/a: b',
+      PYTHOND_SIGNING_KEY: 'fleet.key',
+      PYTHOND_TRUSTED_KEYS: '/a.pub:b.pub',
       PYTHOND_POOLS: 'default, slow,default',
       PYTHOND_OUTBOX_SIZE: '2GiB',
       PYTHOND_BUNDLE_FILES: '7',
@@ -86,6 +90,7 @@ describe('the settings', () => {
       ...{ secretsDirs: ['/a', `${home}/b`], pools: ['default', 'slow'], outboxBytes: 2 * 1024 ** 3 },
       ...{ discoverTimeoutMs: 90_000, dataDir: `${home}/state`, cacheDir: `${home}/state/cache` },
       ...{ workerName: 'w-1', logLevel: 'debug', bundleLimits: { maxFiles: 7 } },
+      ...{ signingKey: `${home}/fleet.key`, trustedKeys: ['/a.pub', `${home}/b.pub`] },
     });
   });
 

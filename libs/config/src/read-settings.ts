@@ -152,6 +152,8 @@ function toSettings(home: string, values: Values, gitRepos: unknown | null): Set
     redisCaFile: atOrNull(values.redisCaFile),
     redisCertFile: atOrNull(values.redisCertFile),
     redisKeyFile: atOrNull(values.redisKeyFile),
+    signingKey: atOrNull(values.signingKey),
+    trustedKeys: values.trustedKeys?.map(at) ?? null,
     discoverTimeoutMs: discoverTimeout,
     drainMs: drain,
     pollIntervalMs: pollInterval,

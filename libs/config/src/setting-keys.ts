@@ -171,6 +171,18 @@ export const settingKeys = {
     about:
       'What a worker has to be able to give: `"strict"` refuses to start where it can\'t. `"none"` confines nothing.',
   }),
+  signingKey: setting({
+    read: orNull(readText),
+    ...{ fallback: null, type: 'path', default: 'none: nothing is signed' },
+    about:
+      'Scheduler: the private key that it signs the records of inputs with, made by `pythond keys new`. See [security.md](security.md#signed-records).',
+  }),
+  trustedKeys: setting({
+    read: orNull(distinct(filledListReader(readText, 'trusted_keys = ["/etc/pythond/fleet.pub"]'))),
+    ...{ fallback: null, type: 'list of paths', default: 'none: it acts on unsigned records' },
+    about: 'Worker: public keys; it acts on nothing that is not signed with one of them.',
+    text: { separator: ':' },
+  }),
   late: setting({
     read: choiceReader(['dead-letter', 'send']),
     ...{ fallback: 'dead-letter' as const, type: '`"dead-letter"`, `"send"`', default: '`"dead-letter"`' },

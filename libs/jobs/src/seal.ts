@@ -2,8 +2,8 @@ import { sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import type { SealingKey, TrustedKey } from './seal-key.ts';
 
-/** What a sealed text is: one that was sealed as one kind is never taken for another. */
-export type SealedKind = 'input record' | 'datakit';
+/** What a sealed text is, without a line break: one that was sealed as one kind is never taken for another. */
+export type SealedKind = 'input record' | `published ${string}`;
 
 /**
  * What stands beside a text that workers act on. The signature covers the kind, all other fields and the very bytes of

@@ -4,6 +4,7 @@ import { clockText } from './fleet-clock.ts';
 import { keys } from './keys.ts';
 import { addLags, type PoolLag, readLags } from './lags.ts';
 import { type LeaderView, readLeader, readStateLosses, type StateLosses } from './leadership.ts';
+import type { Sealer, StoredRecord } from './sealer.ts';
 
 /** A worker that does not renew this is gone. */
 export const HEARTBEAT_MS = 5_000;
@@ -35,6 +36,8 @@ const workerViewSchema = z.object({
   clocksOff: z.record(z.string(), z.number()).optional(),
   /** How many ms Redis's clock is ahead, where it is more than a second: then it takes no ticks; earlier versions do not say. */
   redisClockOff: z.number().nullable().optional(),
+  /** The keys by which it believes records; null: it acts on unsigned ones. Earlier versions do not say, and do. */
+  trustedKeys: z.array(z.string()).nullable().optional(),
 });
 export type WorkerView = z.infer<typeof workerViewSchema>;
 
@@ -56,6 +59,9 @@ export type Problem = z.infer<typeof problemSchema>;
 
 /** The fields of the settings that hold the `cmd`s of a pool begin so. */
 const CMDS = 'cmds:';
+const DATAKIT = 'datakit';
+/** Before the name of a field: its seal, empty where nothing is sealed. */
+const SEAL = 'seal:';
 const cmdsSchema = z.array(z.string());
 
 export interface Published {
@@ -68,9 +74,14 @@ export interface Published {
 /** What concerns the fleet as a whole: who works in it, what its configuration lacks, what the scheduler published. */
 export class Fleet {
   readonly #redis: Redis;
+  readonly #sealer: Sealer | null;
+  /** What this scheduler has published, by field. */
+  readonly #ownTexts = new Map<string, { readonly text: string; readonly seal: string }>();
 
-  constructor(redis: Redis) {
+  /** @param sealer seals what is published */
+  constructor(redis: Redis, sealer: Sealer | null = null) {
     this.#redis = redis;
+    this.#sealer = sealer;
   }
 
   /** @param lags of the ticks that it took since its last heartbeat */
@@ -143,7 +154,7 @@ export class Fleet {
 
   /** The DataKit for workers that were told of none. */
   async publishDatakit(endpoint: string): Promise<void> {
-    await this.#redis.hset(keys.settings, 'datakit', endpoint);
+    await this.#publish(new Map([[DATAKIT, endpoint]]));
   }
 
   async publishedDatakit(): Promise<string | null> {
@@ -154,16 +165,49 @@ export class Fleet {
   async publishCmds(cmds: ReadonlyMap<string, readonly string[]>): Promise<void> {
     const fields = await this.#redis.hkeys(keys.settings);
     const old = fields.filter((field) => field.startsWith(CMDS) && !cmds.has(field.slice(CMDS.length)));
-    const transaction = this.#redis.multi();
-    if (old.length > 0) transaction.hdel(keys.settings, ...old);
-    for (const [pool, some] of cmds) transaction.hset(keys.settings, CMDS + pool, JSON.stringify(some));
-    await transaction.exec();
+    if (old.length > 0) await this.#redis.hdel(keys.settings, ...old, ...old.map((field) => SEAL + field));
+    for (const field of old) this.#ownTexts.delete(field);
+    await this.#publish(new Map([...cmds].map(([pool, some]) => [CMDS + pool, JSON.stringify(some)])));
   }
 
-  /** What the scheduler published for workers of these pools. */
-  async published(pools: readonly string[]): Promise<Published> {
-    const fields = ['datakit', ...pools.map((pool) => CMDS + pool)];
-    const [datakit = null, ...texts] = await this.#redis.hmget(keys.settings, ...fields);
+  async #publish(texts: ReadonlyMap<string, string>): Promise<void> {
+    const fields: Record<string, string> = {};
+    for (const [field, text] of texts) {
+      const seal = this.#sealer?.sealPublished(field, text) ?? '';
+      fields[field] = text;
+      fields[SEAL + field] = seal;
+      this.#ownTexts.set(field, { text, seal });
+    }
+    if (texts.size > 0) await this.#redis.hset(keys.settings, fields);
+  }
+
+  /** Publishes again what this scheduler has published and sealed, where the seal is due or somebody has changed it. */
+  async renewPublished(): Promise<void> {
+    const sealer = this.#sealer;
+    if (!sealer) return;
+    const stored = await this.#redis.hgetall(keys.settings);
+    const wrong = [...this.#ownTexts].filter(([field, { text, seal }]) => {
+      return stored[field] !== text || stored[SEAL + field] !== seal || sealer.isPublishedDue(seal);
+    });
+    await this.#publish(new Map(wrong.map(([field, { text }]) => [field, text])));
+  }
+
+  /**
+   * What the scheduler published for workers of these pools.
+   *
+   * @param isBelieved says of each text, by its field, whether its seal is one to act on; the default: all are
+   */
+  async published(
+    pools: readonly string[],
+    isBelieved: (field: string, stored: StoredRecord) => boolean = () => true,
+  ): Promise<Published> {
+    const fields = [DATAKIT, ...pools.map((pool) => CMDS + pool)];
+    const stored = await this.#redis.hmget(keys.settings, ...fields, ...fields.map((field) => SEAL + field));
+    const [datakit = null, ...texts] = fields.map((field, index) => {
+      const text = stored[index] ?? null;
+      const seal = stored[fields.length + index] || null;
+      return text !== null && isBelieved(field, { text, seal }) ? text : null;
+    });
     const cmds = texts.flatMap((text) => (text ? cmdsSchema.parse(JSON.parse(text)) : []));
     return { datakit, cmds: [...new Set(cmds)] };
   }

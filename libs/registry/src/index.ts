@@ -57,6 +57,7 @@ export {
   type ResidentView,
   type WantedResident,
 } from './residents.ts';
+export { renumbered, type SealedRecord, Sealer, type SealerOptions, type StoredRecord } from './sealer.ts';
 export { namesIn, STATE_OF_GONE_MS, type StateNames, States, type StateView } from './states.ts';
 export { Templates } from './templates.ts';
 export {

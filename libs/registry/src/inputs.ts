@@ -20,6 +20,7 @@ import {
   versionFactsSchema,
 } from './input-version.ts';
 import { keys } from './keys.ts';
+import type { Sealer, StoredRecord } from './sealer.ts';
 
 const decideScript = new Script(new URL('../lua/decide-resident.lua', import.meta.url));
 
@@ -77,13 +78,16 @@ const NAMES_KEPT_MS = 7 * 24 * 3600 * 1000;
 /**
  * The inputs, their versions, and what was found in each. One hash an input: `latest`, `active` (the number in force),
  * `pool` (of the newest), `fingerprint` (of what was put last, so that a roll-back stays until the files change), `name`, `file`, and of each
- * version its record `r:<number>` and what is known of it `v:<number>`; `resident`, why it had to become that.
+ * version its record `r:<number>`, the seal of that `s:<number>` and what is known of it `v:<number>`; `resident`, why it
+ * had to become that. With a sealer, every record that it puts is sealed.
  */
 export class Inputs {
   readonly #redis: Redis;
+  readonly #sealer: Sealer | null;
 
-  constructor(redis: Redis) {
+  constructor(redis: Redis, sealer: Sealer | null = null) {
     this.#redis = redis;
+    this.#sealer = sealer;
   }
 
   /**
@@ -94,7 +98,7 @@ export class Inputs {
     const hash = keys.input(content.key);
     const fingerprint = fingerprintOf(content);
     const [known, latest, active] = await this.#redis.hmget(hash, 'fingerprint', 'latest', 'active');
-    if (known === fingerprint && latest) {
+    if (known === fingerprint && latest && (await this.#isSealed(content, Number(latest)))) {
       await this.#redis.hset(hash, { file, pool: content.pool });
       return { number: Number(latest), changed: false };
     }
@@ -128,23 +132,104 @@ export class Inputs {
   ): Promise<number> {
     const hash = keys.input(content.key);
     const number = await this.#redis.hincrby(hash, 'latest', 1);
-    const record: InputRecord = { v: 1, number, ...content };
+    const text = recordText(content, number);
+    const seal = await this.#sealNext(content.key, number, text, active);
     const old = await this.#outlived(hash, number, active);
     const transaction = this.#redis
       .multi()
       .hset(hash, {
         ...fields,
         pool: content.pool,
-        [`r:${number}`]: JSON.stringify(record),
+        [`r:${number}`]: text,
+        ...(seal ? { [`s:${number}`]: seal } : {}),
         [`v:${number}`]: JSON.stringify(facts),
       })
       .persist(hash)
       .sadd(keys.inputs, content.key);
-    if (old.length > 0) transaction.hdel(hash, ...old.flatMap((one) => [`r:${one}`, `v:${one}`]));
+    if (old.length > 0) transaction.hdel(hash, ...old.flatMap((one) => [`r:${one}`, `s:${one}`, `v:${one}`]));
     if (content.isolation !== 'auto')
       transaction.hdel(hash, DECISION).hdel(keys.residentDecisions, content.key);
     await transaction.exec();
     return number;
+  }
+
+  /**
+   * Whether the newest version may stay as it is: it is sealed; or it is what was put now, and has its seal from here on.
+   * Nothing else of what Redis says is sealed.
+   */
+  async #isSealed(content: InputContent, number: number): Promise<boolean> {
+    const sealer = this.#sealer;
+    if (!sealer) return true;
+    const stored = await this.stored(content.key, number);
+    if (stored && sealer.recognise(content.key, number, stored)) return true;
+    const text = recordText(content, number);
+    if (stored?.text !== text) return false;
+    await this.seal(content.key, number, sealer.seal(content.key, number, text));
+    return true;
+  }
+
+  /** What was sealed before it, also by another scheduler whose clock was ahead, counts as older. */
+  async #sealNext(
+    input: string,
+    number: number,
+    text: string,
+    active: string | null,
+  ): Promise<string | null> {
+    const sealer = this.#sealer;
+    if (!sealer) return null;
+    for (const before of new Set([number - 1, Number(active ?? 0)])) {
+      const stored = await this.stored(input, before);
+      const sealed = stored && sealer.recognise(input, before, stored);
+      if (sealed && !sealer.known(input, before)) sealer.adopt(input, before, sealed);
+    }
+    return sealer.seal(input, number, text).written;
+  }
+
+  /** A version's record and seal, as they stand. */
+  async stored(input: string, number: number): Promise<StoredRecord | null> {
+    const [stored = null] = await this.storedOf([{ input, number }]);
+    return stored;
+  }
+
+  /** Those of several, in their order. */
+  async storedOf(
+    versions: readonly { readonly input: string; readonly number: number }[],
+  ): Promise<(StoredRecord | null)[]> {
+    const pipeline = this.#redis.pipeline();
+    for (const { input, number } of versions) pipeline.hmget(keys.input(input), `r:${number}`, `s:${number}`);
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.map(([error, reply]) => {
+      if (error) throw error;
+      const [text, seal = null] = reply as (string | null)[];
+      return text ? { text, seal } : null;
+    });
+  }
+
+  /** Writes a record with its seal, over whatever is there. */
+  async seal(
+    input: string,
+    number: number,
+    { text, written }: { readonly text: string; readonly written: string },
+  ): Promise<void> {
+    await this.#redis.hset(keys.input(input), { [`r:${number}`]: text, [`s:${number}`]: written });
+  }
+
+  /** Of every input the newest number and the one in force. */
+  async numbers(): Promise<
+    ReadonlyMap<string, { readonly latest: number; readonly inForce: number | null }>
+  > {
+    const names = await this.names();
+    const pipeline = this.#redis.pipeline();
+    for (const key of names) pipeline.hmget(keys.input(key), 'latest', 'active');
+    const replies = (await pipeline.exec()) ?? [];
+    return new Map(
+      names.flatMap((key, index) => {
+        const [latest, active] = (replies[index]?.[1] ?? []) as (string | null)[];
+        return latest
+          ? [[key, { latest: Number(latest), inForce: active ? Number(active) : null }] as const]
+          : [];
+      }),
+    );
   }
 
   /** Versions that need not be kept when `newest` comes: never the one in force, nor those to roll back to. */
@@ -318,6 +403,11 @@ export class Inputs {
     const all = await this.#redis.hgetall(keys.discoveries);
     return Object.values(all).map((text) => discoverySchema.parse(JSON.parse(text)));
   }
+}
+
+function recordText(content: InputContent, number: number): string {
+  const record: InputRecord = { v: 1, number, ...content };
+  return JSON.stringify(record);
 }
 
 function fingerprintOf(content: object): string {

@@ -60,7 +60,12 @@ describe('a worker whose clock is off', () => {
         sandbox: 'none',
         cacheDir,
       },
-      ...{ secretsDirs: [], corePath: path.join(repository, 'python.d/core'), env: process.env },
+      ...{
+        secretsDirs: [],
+        trustedKeys: null,
+        corePath: path.join(repository, 'python.d/core'),
+        env: process.env,
+      },
       log: createLogger({ level: 'silent', app: 'worker', file: null }),
       now: () => Date.now() + aheadMs,
     });

@@ -95,7 +95,8 @@ function supplyOf(
   record: InputRecord,
   { bundles, env, secretsDirs, host, confine, cwd }: CheckInputOptions,
 ): InputSupply {
-  return new InputSupply({ record: async () => record, bundles, env, secretsDirs, host, confine, cwd });
+  const records = { admit: async () => ({ record, seal: null }), check: () => undefined };
+  return new InputSupply({ records, bundles, env, secretsDirs, host, confine, cwd });
 }
 
 function failuresOf(

@@ -2,6 +2,7 @@ import { type Component, startInOrder } from '@pythond/lifecycle';
 import { type Context, type HomeFlags, requireHome, settingsOf } from '../context.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit.ts';
 import { findRedis, reach } from '../fleet-connection.ts';
+import { readFleetKeys } from '../fleet-keys.ts';
 import { type AppOptions, makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
 import { makeOwnFolder } from '../own-folder.ts';
 import { notConfined, sandboxOf } from '../sandbox-lines.ts';
@@ -31,7 +32,8 @@ export async function app(name: AppName, context: Context, flags: HomeFlags): Pr
     const warning = notConfined(await sandboxOf(context, settings));
     if (warning) context.terminal.err.write(`${warning}\n`);
   }
-  const component = makers[name]({ context, settings, redis, logFile: null });
+  const keys = await readFleetKeys(context.terminal, settings, [name]);
+  const component = makers[name]({ context, settings, redis, keys, logFile: null });
   await startInOrder([component]);
   try {
     await untilAborted(context.signal);

@@ -9,6 +9,7 @@ import { DEFAULT_DATAKIT } from '@pythond/worker';
 import { type Context, type HomeFlags, requireHome, settingsOf } from '../context.ts';
 import { type ExitCode, exitCodes } from '../exit.ts';
 import { embeddedRedisDir, reach, targetOf } from '../fleet-connection.ts';
+import { readFleetKeys } from '../fleet-keys.ts';
 import { makeNormalizer, makeScheduler, makeWorker } from '../make-apps.ts';
 import { Narrator } from '../narrator.ts';
 import { OnceWatch } from '../once-watch.ts';
@@ -69,6 +70,7 @@ async function run(context: Context, settings: Settings, flags: UpFlags, stack: 
   const { colors } = terminal;
   print(terminal, `${colors.bold('pythond-fleet')} ${version}  ${colors.dim(settings.home)}`);
   const sandbox = await sandboxOf(context, settings); // before anything is started
+  const keys = await readFleetKeys(terminal, settings, ['scheduler', 'worker']);
   const redis = await bringRedis(context, settings, stack);
   const datakitUrl = await bringDatakit(context, settings, stack);
   print(terminal, `  Sandbox  ${sandbox.text}`);
@@ -76,7 +78,7 @@ async function run(context: Context, settings: Settings, flags: UpFlags, stack: 
   if (warning) print(terminal, `  ${colors.red(colors.bold(warning))}`);
   print(terminal);
   const logFile = path.join(settings.dataDir, 'pythond.log');
-  const options = { context, settings: { ...settings, datakitUrl }, redis, logFile };
+  const options = { context, settings: { ...settings, datakitUrl }, redis, keys, logFile };
   const narrator = new Narrator(terminal);
   const once = flags.once ? new OnceWatch(redis) : null;
   await stack.start(makeNormalizer(options, (event) => narrator.normalizer(event)));

@@ -30,6 +30,7 @@ function toJson({ worker, ageMs }: Heartbeat) {
     clocksOff: worker.clocksOff ?? {},
     cmds: worker.cmds ?? {},
     redisClockOff: worker.redisClockOff ?? null,
+    trustedKeys: worker.trustedKeys ?? null,
   };
 }
 
@@ -91,6 +92,7 @@ function details({ colors }: Terminal, { worker }: Heartbeat): string[] {
     clocksOff = {},
     redisClockOff = null,
     cmds = {},
+    trustedKeys,
   } = worker;
   const where = oneLine(host.length > MAX_HOST ? `${host.slice(0, MAX_HOST - 1)}…` : host);
   const deaths = Object.entries(hostDeaths).map(([reason, count]) => `${count} ${reason}`);
@@ -99,6 +101,11 @@ function details({ colors }: Terminal, { worker }: Heartbeat): string[] {
   if (redisClockOff !== null) off.unshift(`${clockOff(redisClockOff, 'Redis')}: it takes no ticks`);
   return [
     colors.dim(`on ${where}, version ${oneLine(version)}, up for ${duration(Date.now() - startedMs)}`),
+    colors.dim(
+      trustedKeys
+        ? oneLine(`acts on records signed with ${trustedKeys.join(' or ')} only`)
+        : 'acts on unsigned records: no trusted_keys',
+    ),
     ...(deaths.length > 0 ? [colors.yellow(oneLine(`Python hosts that died: ${deaths.join(', ')}`))] : []),
     ...(lacking.length > 0 ? [colors.yellow(oneLine(`does not start: ${lacking.join(', ')}`))] : []),
     ...off.map((text) => colors.yellow(oneLine(text))),
