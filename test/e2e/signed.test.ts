@@ -1,7 +1,7 @@
 import { access, chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Inputs, keys } from '@pythond/registry';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { eventually as eventuallyWithin } from '../support/eventually.ts';
 import { makeFleet, type TestFleet } from '../support/fleet.ts';
 import { block } from '../support/home.ts';
@@ -36,6 +36,9 @@ function intruder({ redis }: TestFleet) {
       const record = JSON.parse((await redis.hget(hash, `r:${number}`)) ?? '');
       await redis.hset(hash, `r:${number}`, JSON.stringify({ ...record, ...change }));
     },
+    publishCmd: async (cmd: string) => {
+      await redis.hset(keys.settings, 'cmds:default', JSON.stringify([cmd]));
+    },
     swapBundle: async (digest: string, by: string) => {
       await redis.copy(keys.bundle(by), keys.bundle(digest), 'REPLACE');
     },
@@ -59,8 +62,10 @@ it('workers with trusted keys run what a scheduler signed, and nothing that some
     'python.d/a/a.py': code(`self.feed_metric(measurement='a', fields={'n': 1})`),
     'python.d/b/a.py': code(`open(${JSON.stringify(marker)}, 'w').close()`),
     evil: `#!/bin/sh\ntouch ${marker}\nexec python3 "$@"\n`,
+    tried: `#!/bin/sh\ntouch ${marker}\nexec python3 "$@"\n`,
   });
   await chmod(evil, 0o755);
+  await chmod(path.join(dir, 'tried'), 0o755);
   const by = intruder(fleet);
 
   // the keys, which are made once
@@ -107,6 +112,10 @@ it('workers with trusted keys run what a scheduler signed, and nothing that some
   worker = await startWorker({});
   await fleet.run(ID);
   expect(await wasRun()).toBe(true);
+  await rm(marker);
+  // so does one by what workers are to try
+  await by.publishCmd(path.join(dir, 'tried')); // a worker asks an interpreter that it knows only now and then
+  await eventually('the marker', wasRun);
   await worker.stop('SIGTERM');
   await by.rewrite({ cmd: 'python3' });
   await rm(marker);
@@ -115,6 +124,7 @@ it('workers with trusted keys run what a scheduler signed, and nothing that some
   worker = await trusting();
   expect(await fleet.run(ID)).toMatchObject(refused(/^version 1 of input a is not signed, .*signing_key/));
   expect((await fleet.cli('show', ID)).stdout).toContain('version 1 of input a is not signed');
+  expect(await wasRun()).toBe(false);
   expect((await fleet.cli('workers')).stdout).toMatch(
     new RegExp(`acts on records signed with [0-9a-f]{16} or ${made.id} only`),
   );
@@ -168,5 +178,4 @@ it('workers with trusted keys run what a scheduler signed, and nothing that some
   worker = await trusting();
   expect(await fleet.run(ID)).toMatchObject(refused(/bundle/));
   expect(await wasRun()).toBe(false);
-  onTestFinished(() => rm(evil, { force: true }));
 });
