@@ -28,6 +28,7 @@ import {
   Templates,
 } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
+import { BundleWatch } from './bundle-watch.ts';
 import { takeOver } from './discoveries.ts';
 import type { SchedulerEvent } from './events.ts';
 import { runFirst } from './first-runs.ts';
@@ -108,6 +109,7 @@ export class Scheduler implements Component {
   readonly #watch: HomeWatch;
   readonly #board: ProblemBoard;
   readonly #pools: PoolWatch;
+  readonly #bundleWatch: BundleWatch;
   readonly #clock: FleetClock;
   readonly #seals: SealWatch | null;
   #published: string | null = null;
@@ -135,6 +137,9 @@ export class Scheduler implements Component {
     const emit = (event: SchedulerEvent) => this.#emit(event);
     this.#board = new ProblemBoard(this.#fleet, emit);
     this.#pools = new PoolWatch(this.#inputs, this.#fleet);
+    this.#bundleWatch = new BundleWatch({
+      ...{ fleet: this.#fleet, inputs: this.#inputs, bundles: this.#bundles },
+    });
     this.#git = new GitSource({ home, env, onChange: () => this.#scanSoon() });
     this.#reader = new HomeReader({
       ...{ home, env, secretsDirs: settings.secretsDirs, git: this.#git },
@@ -162,6 +167,7 @@ export class Scheduler implements Component {
     this.#recurring = [
       new Recurring(() => this.#serial.run(() => this.#correct()), WATCH_MS, report),
       new Recurring(() => this.#serial.run(() => this.#lookAtPools()), HEARTBEAT_MS, report),
+      new Recurring(() => this.#serial.run(() => this.#lookAtBundles()), HEARTBEAT_MS, report),
       new Recurring(() => this.#lookAtHosts(), LOOK_AT_HOSTS_MS, report),
       new Recurring(() => this.#collectGarbage(), COLLECT_GARBAGE_MS, report),
       new Recurring(() => this.#serial.run(() => this.#discoverHeld()), HELD_AGAIN_MS, report),
@@ -321,6 +327,14 @@ export class Scheduler implements Component {
   async #lookAtPools(): Promise<void> {
     this.#board.ofPools(await this.#pools.look());
     await this.#board.publish();
+  }
+
+  async #lookAtBundles(): Promise<void> {
+    const amiss = await this.#bundleWatch.look();
+    if (amiss.length === 0) return;
+    this.#options.log.warn({ inputs: amiss }, 'bundles were lost or damaged in Redis: they are packed again');
+    this.#scan.forget(amiss);
+    this.#scanSoon();
   }
 
   /** A host that came or left is not waited for until schedules are corrected anyway. */

@@ -1,6 +1,6 @@
-import { type BundleCache, BundleError, type BundleLease } from '@pythond/bundles';
+import { type BundleCache, BundleError, type BundleErrorCode, type BundleLease } from '@pythond/bundles';
 import { expandEnvs, formatProblem, resolveTags, type ValueProblem } from '@pythond/config';
-import type { InputRecord, Seal } from '@pythond/jobs';
+import type { BundleDigest, InputRecord, Seal } from '@pythond/jobs';
 import { type HostSpec, resolveInterpreter } from '@pythond/runner';
 import type { Confinement } from '@pythond/sandbox';
 import type { ConfineRequest } from './confine-input.ts';
@@ -18,9 +18,13 @@ export interface OpenInput {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
 }
 
+const AMISS: ReadonlySet<BundleErrorCode> = new Set(['bundle-corrupt', 'bundle-missing']);
+
 export interface InputSupplyOptions {
   readonly records: InputRecords;
   readonly bundles: Pick<BundleCache, 'acquire'>;
+  /** Told of a bundle that Redis does not have as it was put there. */
+  readonly onAmiss?: (bundle: BundleDigest) => void;
   /** The worker's own environment: what `$NAME` in `envs` may expand to, by the allow-list. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly secretsDirs: readonly string[];
@@ -184,6 +188,7 @@ export class InputSupply {
       return await this.#options.bundles.acquire(record.bundle);
     } catch (cause) {
       if (!(cause instanceof BundleError)) throw cause;
+      if (AMISS.has(cause.code)) this.#options.onAmiss?.(record.bundle);
       throw new InputUnavailableError(cause.code, cause.message, { cause });
     }
   }

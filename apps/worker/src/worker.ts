@@ -41,6 +41,7 @@ import { createHostPool, type HostEvent, type HostPool, removeFolder } from '@py
 import type { SandboxLevel } from '@pythond/sandbox';
 import type { Logger } from '@pythond/telemetry';
 import { AutoIsolation } from './auto-isolation.ts';
+import { BundlesAmiss } from './bundles-amiss.ts';
 import { ClockWatch } from './clock-watch.ts';
 import { Collect, type TickHandOver } from './collect.ts';
 import { type ConfineRequest, confineInput } from './confine-input.ts';
@@ -145,6 +146,7 @@ export class Worker implements Component {
   #sandbox: WorkerSandbox | undefined;
   /** Hosts that were not asked to end, by reason. */
   readonly #hostDeaths: Record<string, number> = {};
+  readonly #amiss = new BundlesAmiss();
   readonly #states = new StateCache();
   readonly #lags = new GatheredLags();
   /** What was said of records that it can't read. */
@@ -204,6 +206,7 @@ export class Worker implements Component {
         ...{ pools: this.#options.pools, ...(this.#options.now ? { now: this.#options.now } : {}) },
       }),
       bundles: this.#bundles,
+      onAmiss: (bundle) => this.#amiss.met(bundle),
       env,
       secretsDirs,
       host: this.#options.host,
@@ -476,6 +479,7 @@ export class Worker implements Component {
       runs: this.#runs,
       sandbox: this.#sandbox?.level ?? 'strict',
       hostDeaths: this.#hostDeaths,
+      bundlesAmiss: this.#amiss.digests,
       clocksOff: this.#clocks.off,
       redisClockOff: this.#fleetClock.offMs,
       cmds: this.#interpreters?.found ?? {},

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { BundleDigest } from '@pythond/jobs';
 import { BundleError } from './errors.ts';
-import { type BundleLimits, formatBytes, maxTarBytes } from './limits.ts';
+import { type BundleLimits, defaultBundleLimits, formatBytes, maxTarBytes } from './limits.ts';
 
 export interface PackedSource {
   readonly digest: BundleDigest;
@@ -43,10 +43,22 @@ export async function checkArchive({ digest, archive, limits }: PackedSource): P
   if (actual !== digest) throw corrupt(digest, `its content has the digest ${actual}`);
 }
 
+/** Whether an archive is what its digest names. */
+export async function isIntact(digest: BundleDigest, archive: Buffer): Promise<boolean> {
+  const limits = { ...defaultBundleLimits, maxBytes: Number.MAX_SAFE_INTEGER / 2 };
+  return checkArchive({ digest, archive, limits }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof BundleError) return false;
+      throw error;
+    },
+  );
+}
+
 function corrupt(digest: BundleDigest, why: string, cause?: unknown): BundleError {
   return new BundleError(
     'bundle-corrupt',
-    `What the store holds as bundle ${digest} is something else (${why}): it is not used. It is packed again at the scheduler's next start or the next edit.`,
+    `What the store holds as bundle ${digest} is something else (${why}): it is not used. The scheduler packs it again.`,
     { cause },
   );
 }

@@ -88,7 +88,7 @@ export class DiskCache implements BundleCache {
     if (archive === null) {
       throw new BundleError(
         'bundle-missing',
-        `Bundle ${digest} is not in the store. The scheduler puts it there again when it next packs the input.`,
+        `Bundle ${digest} is not in the store. The scheduler packs it again.`,
       );
     }
     await this.#install(place, { digest, archive, limits: this.#limits });

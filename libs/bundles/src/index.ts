@@ -4,6 +4,7 @@ export {
   type BundleLease,
   createBundleCache,
 } from './bundle-cache.ts';
+export { isIntact } from './check-archive.ts';
 export { type BundleRequest, type CollectedBundle, collectBundle } from './collect-bundle.ts';
 export type { BundleEntry } from './entry.ts';
 export { BundleError, type BundleErrorCode } from './errors.ts';

@@ -29,9 +29,9 @@ export class BundleArchive {
     return (await this.#redis.exists(keys.bundle(digest))) === 1;
   }
 
-  /** Puts a fresh copy in place of one that was found damaged. */
-  async replace(digest: BundleDigest, archive: Buffer): Promise<void> {
-    await this.#redis.set(keys.bundle(digest), archive);
+  /** Takes one away that was found damaged. */
+  async discard(digest: BundleDigest): Promise<void> {
+    await this.#redis.del(keys.bundle(digest));
   }
 
   /** Deletes bundles that are not `wanted` and were not for a day; gives their digests. */

@@ -30,6 +30,8 @@ const workerViewSchema = z.object({
   sandbox: z.string(),
   /** The `cmd`s of its pools that it has tried, and whether they start there; workers of earlier versions do not say. */
   cmds: z.record(z.string(), z.boolean()).optional(),
+  /** Bundles that it could not have from Redis lately; workers of earlier versions do not say. */
+  bundlesAmiss: z.array(z.string()).optional(),
   /** Python hosts that had to be killed or died, by reason; workers of earlier versions do not say. */
   hostDeaths: z.record(z.string(), z.number()).optional(),
   /** How many ms the clocks of DataKits are ahead, where that is too much; workers of earlier versions do not say. */
