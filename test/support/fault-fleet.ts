@@ -9,7 +9,7 @@ import { expectConserved, type LedgerSums, marksIn } from './conservation.ts';
 import { eventually } from './eventually.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type Fault, type FaultyDatakit, startFaultyDatakit, type Write } from './faulty-datakit.ts';
-import { makeFleet, type TestFleet } from './fleet.ts';
+import { type AppName, type FleetOptions, makeFleet, type TestFleet } from './fleet.ts';
 import { block } from './home.ts';
 
 /** What the collector is to report in its next run. */
@@ -162,18 +162,21 @@ export interface FaultFleetOptions {
   readonly ticks?: boolean;
   /** The way that apps take to the Redis on this socket, as a URL; without it, the socket. */
   readonly redisWay?: (socketPath: string) => Promise<string>;
+  readonly redis?: FleetOptions['redis'];
+  /** Of one app alone. */
+  readonly envOf?: (app: AppName) => Readonly<Record<string, string>>;
 }
 
 /** Started, with a scheduler, a worker and a normalizer; all of it ends with `atEnd`. */
 export async function makeFaultFleet(
   atEnd: (stop: () => Promise<void>) => void,
-  { env = {}, now = Date.now, ticks = false, redisWay }: FaultFleetOptions = {},
+  { env = {}, now = Date.now, ticks = false, redisWay, redis, envOf = () => ({}) }: FaultFleetOptions = {},
 ): Promise<FaultFleet> {
   const datakit = await startFaultyDatakit(null, { maxPoints: 1, now });
   atEnd(() => datakit.close());
   const way = await startFaultProxy({ port: datakit.port });
   atEnd(() => way.close());
-  const fleet = await makeFleet({ datakit: way.url, atEnd });
+  const fleet = await makeFleet({ datakit: way.url, atEnd, ...(redis ? { redis } : {}) });
   await cp(path.join(repository, 'test/fixtures/faults-home'), fleet.home.dir, { recursive: true });
   // Without a sandbox, so that they can write their account, outside of all that is tested.
   const open = `  sandbox = "none"\n  envs = ["FAULTS_HOME=${fleet.home.dir}"]`;
@@ -183,9 +186,9 @@ export async function makeFaultFleet(
   });
   const redisUrl = await redisWay?.(fleet.redisPath);
   const surroundings = { ...env, ...(redisUrl ? { REDIS_URL: redisUrl } : {}) };
-  const worker = await fleet.startWorker(surroundings);
-  const normalizer = fleet.start('normalizer', surroundings);
-  const scheduler = fleet.start('scheduler', surroundings);
+  const worker = await fleet.startWorker({ ...surroundings, ...envOf('worker') });
+  const normalizer = fleet.start('normalizer', { ...surroundings, ...envOf('normalizer') });
+  const scheduler = fleet.start('scheduler', { ...surroundings, ...envOf('scheduler') });
   for (const id of ticks ? [COLLECTOR, TICKS] : [COLLECTOR]) {
     await eventually(`the collector ${id}`, () => fleet.view(id), DRAIN_MS);
   }

@@ -8,6 +8,7 @@ export class ProblemBoard {
   readonly #emit: (event: SchedulerEvent) => void;
   #ofHome: readonly Problem[] = [];
   #ofPools: readonly Problem[] = [];
+  #ofRedis: readonly Problem[] = [];
   #clock: Problem | null = null;
   /** By input: a version that is held back. */
   readonly #held = new Map<string, Problem>();
@@ -32,6 +33,10 @@ export class ProblemBoard {
     this.#ofPools = problems;
   }
 
+  ofRedis(problems: readonly Problem[]): void {
+    this.#ofRedis = problems;
+  }
+
   /** This machine's clock; `aheadMs`: by how much Redis's is ahead, null when it is right. */
   ofClock(aheadMs: number | null): void {
     if (aheadMs === null) {
@@ -53,7 +58,7 @@ export class ProblemBoard {
   /** Stores what changed; a Redis that is away is tried again with the next call. */
   async publish(): Promise<void> {
     const clock = this.#clock ? [this.#clock] : [];
-    const problems = [...this.#ofHome, ...this.#ofPools, ...this.#held.values(), ...clock];
+    const problems = [...this.#ofHome, ...this.#ofPools, ...this.#ofRedis, ...this.#held.values(), ...clock];
     const now = new Map(problems.map((problem) => [problem.text, problem]));
     for (const [text, problem] of now) if (!this.#told.has(text)) this.#emit({ kind: 'problem', problem });
     for (const [text, problem] of this.#told)

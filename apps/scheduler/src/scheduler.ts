@@ -73,6 +73,7 @@ const WATCH_MS = 15_000;
 const LOOK_AT_HOSTS_MS = 2_000;
 /** What was changed in Redis, or waits to be signed, is put right within this. */
 const SEALS_MS = 5_000;
+const LOOK_AT_REDIS_MS = 60_000;
 const COLLECT_GARBAGE_MS = 3600_000;
 /** How often a version that is held back is imported again: what it lacks may have been installed since. */
 const HELD_AGAIN_MS = 5 * 60_000;
@@ -169,6 +170,7 @@ export class Scheduler implements Component {
       new Recurring(() => this.#serial.run(() => this.#lookAtPools()), HEARTBEAT_MS, report),
       new Recurring(() => this.#serial.run(() => this.#lookAtBundles()), HEARTBEAT_MS, report),
       new Recurring(() => this.#lookAtHosts(), LOOK_AT_HOSTS_MS, report),
+      new Recurring(() => this.#lookAtRedis(), LOOK_AT_REDIS_MS, report),
       new Recurring(() => this.#collectGarbage(), COLLECT_GARBAGE_MS, report),
       new Recurring(() => this.#serial.run(() => this.#discoverHeld()), HELD_AGAIN_MS, report),
       new Recurring(() => this.#serial.run(async () => this.#seals?.look()), SEALS_MS, report),
@@ -189,6 +191,9 @@ export class Scheduler implements Component {
       onError: (error) => this.#options.log.warn({ err: error }, 'discovered queue'),
       keep: 100,
     });
+    await this.#lookAtRedis().catch((error) =>
+      this.#options.log.warn({ err: error }, 'Redis says nothing of itself'),
+    );
     await this.#serial.run(async () => {
       const rolledOut = await this.#readHome();
       this.#emit({ kind: 'home-read', inputs: rolledOut });
@@ -355,6 +360,11 @@ export class Scheduler implements Component {
     await queue.drop();
     await queue.close();
     this.#tickQueues.delete(place);
+  }
+
+  /** Told with what else is published. */
+  async #lookAtRedis(): Promise<void> {
+    this.#board.ofRedis(await this.#fleet.redisProblems());
   }
 
   #logCorrections(place: string, { upserted, removed }: Corrections): void {

@@ -4,6 +4,7 @@ import { clockText } from './fleet-clock.ts';
 import { keys } from './keys.ts';
 import { addLags, type PoolLag, readLags } from './lags.ts';
 import { type LeaderView, readLeader, readStateLosses, type StateLosses } from './leadership.ts';
+import { redisProblems } from './redis-care.ts';
 import type { Sealer, StoredRecord } from './sealer.ts';
 
 /** A worker that does not renew this is gone. */
@@ -118,7 +119,7 @@ export class Fleet {
     const replies = ((await pipeline.exec()) ?? []).map(([, reply]) => reply);
     const texts = names.map((_, index) => replies[2 * index] as string | null);
     const gone = names.filter((_, index) => !texts[index]);
-    if (gone.length > 0) await this.#redis.srem(keys.workers, ...gone);
+    if (gone.length > 0) await this.#redis.srem(keys.workers, ...gone).catch(() => undefined); // who may only look leaves it
     return texts.flatMap((text, index) => {
       const view = text ? workerViewSchema.safeParse(JSON.parse(text)) : null;
       if (!view?.success) return []; // gone, or it tells of itself in a newer way
@@ -142,6 +143,11 @@ export class Fleet {
     const served = new Set(workers.flatMap(({ pools }) => pools));
     const still = put.filter(({ pool }) => pool === undefined || !served.has(pool)); // the scheduler looks every 5 s
     return [...still, ...workers.flatMap(clockProblems), ...lossProblem(losses)];
+  }
+
+  /** What is wrong with how Redis is set up, or how it does. */
+  async redisProblems(): Promise<Problem[]> {
+    return redisProblems(await this.#redis.info());
   }
 
   /** The scheduler that leads; null: none does just now. */
