@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
-import { connect, type Redis } from '@pythond/queue';
+import { connect, ErrorReports, type Redis } from '@pythond/queue';
 import { Leadership, type LeaderView, STAND_EVERY_MS, type Stand } from '@pythond/registry';
 import type { SchedulerEvent } from './events.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
@@ -40,7 +40,8 @@ export class Candidate implements Component {
 
   constructor(options: CandidateOptions) {
     this.#options = options;
-    this.#redis = connect(options.redis, 'failing', (error) => options.log.warn({ err: error }, 'redis'));
+    const reports = new ErrorReports((error, before) => options.log.warn({ err: error, before }, 'redis'));
+    this.#redis = connect(options.redis, 'failing', (error) => reports.add(error));
     this.#standing = new Recurring(
       () => this.#again(),
       STAND_EVERY_MS,

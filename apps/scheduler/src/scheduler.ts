@@ -4,6 +4,7 @@ import type { DiscoverJob, SealingKey } from '@pythond/jobs';
 import { type Component, Recurring, runAll } from '@pythond/lifecycle';
 import {
   connect,
+  ErrorReports,
   type JobEnd,
   JobQueue,
   JobWorker,
@@ -125,9 +126,12 @@ export class Scheduler implements Component {
   constructor(options: SchedulerOptions) {
     const { home, env, settings, log } = options;
     this.#options = options;
-    const onError = (error: Error) => log.warn({ err: error }, 'redis connection');
-    this.#redis = connect(options.redis, 'failing', onError, options.mayAct);
-    this.#blocking = connect(options.redis, 'waiting', onError, options.mayAct);
+    const reports = new ErrorReports((error, before) =>
+      log.warn({ err: error, before }, 'will be tried again'),
+    );
+    const report = (error: unknown) => reports.add(error);
+    this.#redis = connect(options.redis, 'failing', report, options.mayAct);
+    this.#blocking = connect(options.redis, 'waiting', report, options.mayAct);
     const sealer = options.signingKey && new Sealer({ key: options.signingKey });
     this.#inputs = new Inputs(this.#redis, sealer);
     this.#collectors = new Collectors(this.#redis);
@@ -159,7 +163,6 @@ export class Scheduler implements Component {
       onTrouble: (message) => log.warn({ message }, 'edits are noticed by looking only'),
     });
     this.#seals = sealer && this.#makeSealWatch(sealer);
-    const report = (error: unknown) => log.warn({ err: error }, 'will be tried again');
     this.#clock = new FleetClock({
       ...{ redis: this.#redis, onError: report },
       onOff: (aheadMs) => this.#board.ofClock(aheadMs),

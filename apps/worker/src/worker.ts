@@ -17,6 +17,7 @@ import { Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
 import {
   connect,
+  ErrorReports,
   JobQueue,
   JobWorker,
   queueNames,
@@ -161,7 +162,10 @@ export class Worker implements Component {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const report = (error: unknown) => options.log.warn({ err: error }, 'will be tried again');
+    const reports = new ErrorReports((error, before) =>
+      options.log.warn({ err: error, before }, 'will be tried again'),
+    );
+    const report = (error: unknown) => reports.add(error);
     this.#redis = connect(options.redis, 'failing', report);
     this.#blocking = connect(options.redis, 'waiting', report);
     this.#fleet = new Fleet(this.#redis);

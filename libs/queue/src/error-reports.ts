@@ -18,7 +18,9 @@ export class ErrorReports {
     this.#now = now;
   }
 
-  add(error: Error): void {
+  /** Anything that was thrown. */
+  add(thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     const kind = kindOf(error);
     const known = this.#kinds.get(kind);
     const now = this.#now();

@@ -1,5 +1,6 @@
 export type { Redis } from 'ioredis';
 export { type ConnectionRole, connect, type MayAct } from './connection.ts';
+export { ErrorReports } from './error-reports.ts';
 export { QueueError, type QueueErrorCode } from './errors.ts';
 export { type AddOptions, JobQueue } from './job-queue.ts';
 export { type JobContext, type JobEnd, JobWorker, type JobWorkerOptions } from './job-worker.ts';
