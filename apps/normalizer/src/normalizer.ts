@@ -12,7 +12,7 @@ import { LossWatch } from '@pythond/ledger';
 import { type Component, fullJitter, Recurring, runAll } from '@pythond/lifecycle';
 import { DeadLetters, Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
-import { connect, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
+import { connect, ErrorReports, JobWorker, queueNames, type Redis, type RedisTarget } from '@pythond/queue';
 import { Fleet, Rates } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import type { NormalizerEvent } from './events.ts';
@@ -30,6 +30,8 @@ export interface NormalizerOptions {
   readonly datakit: string | null;
   /** Dead letters are dropped after it. */
   readonly deadLetterAgeMs: number;
+  /** How often it looks for deliveries without a job, for dead letters that are too old, and whether Redis lost points. */
+  readonly tidyMs?: number;
   readonly log: Logger;
   readonly onEvent?: (event: NormalizerEvent) => void;
 }
@@ -42,7 +44,7 @@ const RETRY_CAP_MS = 60_000;
 /** Starts a second over the whole fleet. The rate to a DataKit is the pacer's affair; this bounds what Redis is asked. */
 const LIMITER = { max: 1_000, duration: 1_000 };
 const DRAIN_MS = 12_000;
-/** How often deliveries without a job are looked for, and dead letters that are too old. */
+/** The default of `tidyMs`. */
 const TIDY_MS = 30_000;
 /** A burst of dead letters is one event. */
 const TELL_MS = 30_000;
@@ -65,7 +67,8 @@ export class Normalizer implements Component {
   constructor(options: NormalizerOptions) {
     this.#options = options;
     const { log } = options;
-    const onError = (error: Error) => log.warn({ err: error }, 'redis connection');
+    const reports = new ErrorReports((error, before) => log.warn({ err: error, before }, 'redis connection'));
+    const onError = (error: Error) => reports.add(error);
     this.#redis = connect(options.redis, 'failing', onError);
     this.#blocking = connect(options.redis, 'waiting', onError);
     this.#outbox = new Outbox(this.#redis, options.outbox);
@@ -73,7 +76,7 @@ export class Normalizer implements Component {
     this.#losses = new LossWatch(this.#redis);
     this.#tidying = new Recurring(
       () => this.#tidy(),
-      TIDY_MS,
+      options.tidyMs ?? TIDY_MS,
       (error) => log.warn({ err: error }, 'tidying the outbox: will be tried again'),
     );
     this.#telling = new Recurring(
