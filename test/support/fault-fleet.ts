@@ -4,6 +4,8 @@ import path from 'node:path';
 import { type CollectorId, type DeadLetter, type RunRecord, schedulerId, tickId } from '@pythond/jobs';
 import { Ledger, sumOf } from '@pythond/ledger';
 import { DeadLetters, Outbox } from '@pythond/outbox';
+import { type TickCounts, tickCounts, unaccountedTicks } from '@pythond/registry';
+import { expect } from 'vitest';
 import { type RunningCli, repository } from './cli.ts';
 import { expectConserved, type LedgerSums, marksIn } from './conservation.ts';
 import { eventually } from './eventually.ts';
@@ -22,14 +24,25 @@ export interface Orders {
   readonly ageSeconds?: number;
   /** So many reports, each of an input of its own, and so each a delivery of its own. */
   readonly reports?: number;
+  /** The run goes on, and reports the same again and again, for as long as `TestFleet.tally` holds runs. */
+  readonly held?: boolean;
+}
+
+/** A sign of life that a held run wrote down. */
+export interface Beat {
+  readonly pid: number;
+  /** Nanoseconds, of the machine's clock. */
+  readonly at: bigint;
 }
 
 /** Whose the fleet's own events are: DataKit is told of dead letters every now and then. */
 const FLEET = 'pythond';
 const isOfFleet = ({ lines }: Write) => lines.every((line) => line.startsWith(`${FLEET},`));
 
-const COLLECTOR = 'emit/emit/emit:Emits' as CollectorId;
+export const COLLECTOR = 'emit/emit/emit:Emits' as CollectorId;
 export const TICKS = 'tick/tick/tick:Ticks' as CollectorId;
+/** What {@link TICKS} reports in a run, by `startTicking`. */
+export const TICK_POINTS = { M: 3, L: 2 };
 
 /** Nothing in these tests takes that long: a back-off may be a minute. */
 const DRAIN_MS = 300_000;
@@ -89,6 +102,81 @@ export class FaultFleet {
         return [mark, time === '0' ? null : time];
       }),
     );
+  }
+
+  /** All signs of life of all held runs, in the order in which they were written. */
+  async beats(): Promise<Beat[]> {
+    const text = await readFile(path.join(this.fleet.home.dir, 'beats.txt'), 'utf8').catch(() => '');
+    const lines = text.split('\n').slice(0, -1);
+    return lines.map((line) => {
+      const [pid = '', at = ''] = line.split(' ');
+      return { pid: Number(pid), at: BigInt(at) };
+    });
+  }
+
+  /** A run that is held, from its first sign of life on; `record` is there at its end. */
+  async emitHeld(orders: Orders): Promise<{ readonly pid: number; readonly record: Promise<RunRecord> }> {
+    await this.fleet.tally.holdRuns();
+    const before = (await this.beats()).length;
+    const record = this.emit({ ...orders, held: true });
+    record.catch(() => undefined); // whoever awaits it is told
+    const [first] = await eventually(
+      'a run to be held',
+      async () => {
+        const newer = (await this.beats()).slice(before);
+        return newer.length > 0 ? newer : null;
+      },
+      DRAIN_MS,
+    );
+    return { pid: first?.pid ?? 0, record };
+  }
+
+  /** The processes of held runs from this one on, each once. */
+  async pidsAfter(first: number): Promise<number[]> {
+    const pids = (await this.beats()).map(({ pid }) => pid);
+    return [...new Set(pids.slice(pids.indexOf(first)))];
+  }
+
+  /** No held run of these gave its first sign of life before the last one of the run before it. */
+  async expectOneAtATime(pids: readonly number[]): Promise<void> {
+    const beats = (await this.beats()).filter(({ pid }) => pids.includes(pid));
+    const turns = beats.map(({ pid }) => pid).filter((pid, at, all) => pid !== all[at - 1]);
+    expect(turns).toEqual([...new Set(turns)]);
+  }
+
+  /** From now on the collector of one second reports. */
+  async startTicking(): Promise<void> {
+    await this.fleet.home.write({ 'ticks.json': JSON.stringify({ points: TICK_POINTS }) });
+    await this.delivered(2);
+  }
+
+  /** So many more runs of it that ended well, their points accepted. */
+  async delivered(count: number): Promise<RunRecord[]> {
+    const sinceMs = Date.now();
+    const wanted = TICK_POINTS.M + TICK_POINTS.L;
+    const isDone = ({ dueMs, outcome, points }: RunRecord) =>
+      dueMs > sinceMs && outcome.kind === 'succeeded' && points.delivered === wanted;
+    const done = async () => {
+      const runs = (await this.fleet.runs(TICKS)).filter(isDone);
+      return runs.length >= count ? runs : null;
+    };
+    return eventually(`${count} runs whose points are accepted`, done, DRAIN_MS);
+  }
+
+  /** Until nothing is reported any more, but by held runs. */
+  async stopTicking(): Promise<void> {
+    await this.fleet.home.write({ 'ticks.json': 'null' });
+    const sinceMs = Date.now();
+    const isEmpty = ({ dueMs, points }: RunRecord) => dueMs > sinceMs && points.reported === 0;
+    const rests = async () => (await this.fleet.runs(TICKS)).some(isEmpty);
+    await eventually('a run that reports nothing', rests, DRAIN_MS);
+  }
+
+  /** The counts of the collector of one second, whose every due tick has to be in them. */
+  async ticksAddUp(): Promise<TickCounts> {
+    const counts = tickCounts(await this.fleet.counts(TICKS));
+    expect(unaccountedTicks(counts), JSON.stringify(counts)).toBe(0);
+    return counts;
   }
 
   /** Of the collectors' points. */
@@ -160,6 +248,8 @@ export interface FaultFleetOptions {
   readonly now?: () => number;
   /** Whether there is a collector of one second, too. */
   readonly ticks?: boolean;
+  /** Settings of the Redis that it takes on its command line only. */
+  readonly redisArguments?: readonly string[];
   /** The way that apps take to the Redis on this socket, as a URL; without it, the socket. */
   readonly redisWay?: (socketPath: string) => Promise<string>;
   readonly redis?: FleetOptions['redis'];
@@ -170,13 +260,23 @@ export interface FaultFleetOptions {
 /** Started, with a scheduler, a worker and a normalizer; all of it ends with `atEnd`. */
 export async function makeFaultFleet(
   atEnd: (stop: () => Promise<void>) => void,
-  { env = {}, now = Date.now, ticks = false, redisWay, redis, envOf = () => ({}) }: FaultFleetOptions = {},
+  {
+    env = {},
+    now = Date.now,
+    ticks = false,
+    redisWay,
+    redis,
+    redisArguments = [],
+    envOf = () => ({}),
+  }: FaultFleetOptions = {},
 ): Promise<FaultFleet> {
   const datakit = await startFaultyDatakit(null, { maxPoints: 1, now });
   atEnd(() => datakit.close());
   const way = await startFaultProxy({ port: datakit.port });
   atEnd(() => way.close());
-  const fleet = await makeFleet({ datakit: way.url, atEnd, ...(redis ? { redis } : {}) });
+  const fleet = await makeFleet({
+    ...{ datakit: way.url, atEnd, redisArguments, ...(redis ? { redis } : {}) },
+  });
   await cp(path.join(repository, 'test/fixtures/faults-home'), fleet.home.dir, { recursive: true });
   // Without a sandbox, so that they can write their account, outside of all that is tested.
   const open = `  sandbox = "none"\n  envs = ["FAULTS_HOME=${fleet.home.dir}"]`;

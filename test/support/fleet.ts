@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Standin, type StandinOptions, startStandin } from '@pythond/datakit-standin';
-import { findRedisServer, startEmbeddedRedis } from '@pythond/embedded-redis';
 import { type CollectorId, type RunRecord, schedulerId, tickId } from '@pythond/jobs';
 import { connect, type Redis, type RedisTarget, TickQueue } from '@pythond/queue';
 import { Collectors, type CollectorView, Fleet, keys, type WorkerView } from '@pythond/registry';
 import { onTestFinished } from 'vitest';
 import { type CliResult, type RunningCli, runCli, startCli } from './cli.ts';
 import { eventually } from './eventually.ts';
+import { type FleetRedis, startFleetRedis } from './fleet-redis.ts';
 import { makeHome, type TestHome } from './home.ts';
 import { type KnownProcess, killAll, treeOf, untilGone } from './processes.ts';
 import { Tally } from './tally.ts';
@@ -25,6 +25,8 @@ export interface FleetOptions {
   readonly datakit?: string;
   /** A Redis that runs already, and how apps and commands are told of it; the default: one of its own. */
   readonly redis?: { readonly target: RedisTarget; readonly env: Readonly<Record<string, string>> };
+  /** Settings of the Redis that it takes on its command line only. */
+  readonly redisArguments?: readonly string[];
   /** Called at the end of the test, or of all tests of a file; the default: of the test. */
   readonly atEnd?: (stop: () => Promise<void>) => void;
 }
@@ -39,8 +41,7 @@ export class TestFleet {
   readonly ticks: TickQueue;
   /** The unix socket of its own Redis; '' for one that was given. */
   readonly redisPath: string;
-  /** Ends the Redis and starts it again, with its data and where it was; `kill`: without a word. */
-  readonly restartRedis: (how: 'stop' | 'kill') => Promise<void>;
+  readonly #server: Pick<FleetRedis, 'stop' | 'start'>;
   readonly #env: Readonly<Record<string, string>>;
   readonly #running = new Set<RunningCli>();
   #seen: KnownProcess[] = [];
@@ -50,17 +51,32 @@ export class TestFleet {
     readonly standin: Standin;
     readonly redis: Redis;
     readonly env: Readonly<Record<string, string>>;
-    readonly restartRedis: TestFleet['restartRedis'];
+    readonly server: Pick<FleetRedis, 'stop' | 'start'>;
   }) {
     this.home = parts.home;
     this.standin = parts.standin;
     this.redis = parts.redis;
     this.#env = parts.env;
-    this.restartRedis = parts.restartRedis;
+    this.#server = parts.server;
     this.redisPath = parts.redis.options.path ?? '';
     this.tally = new Tally(parts.home);
     this.collectors = new Collectors(parts.redis);
     this.ticks = new TickQueue('default', parts.redis);
+  }
+
+  /** Ends the Redis; `kill`: without a word. */
+  stopRedis(how: 'stop' | 'kill'): Promise<void> {
+    return this.#server.stop(how);
+  }
+
+  /** Starts it again, with its data and where it was. */
+  startRedis(): Promise<void> {
+    return this.#server.start();
+  }
+
+  async restartRedis(how: 'stop' | 'kill'): Promise<void> {
+    await this.stopRedis(how);
+    await this.startRedis();
   }
 
   start(app: AppName, env: Readonly<Record<string, string>> = {}): RunningCli {
@@ -162,37 +178,29 @@ export class TestFleet {
 /** A fleet without any app yet, which is stopped and leaves nothing behind when the test is over. */
 export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> {
   const atEnd = options.atEnd ?? ((stop) => onTestFinished(stop));
-  const { target, env, restartRedis } = options.redis
-    ? { ...options.redis, restartRedis: () => Promise.reject(new Error('this Redis is not its own')) }
-    : await ownRedis(atEnd);
+  const { target, env, server } = options.redis
+    ? { ...options.redis, server: foreign }
+    : await ownRedis(atEnd, options.redisArguments ?? []);
   const standin = await startStandin(options.standin);
   atEnd(() => standin.close());
   const home = await makeHome({});
   atEnd(() => home.remove());
   const redis = connect(target, 'failing', () => undefined);
   const withDatakit = { ...env, DATAKIT_URL: options.datakit ?? standin.url };
-  const fleet = new TestFleet({ home, standin, redis, env: withDatakit, restartRedis });
+  const fleet = new TestFleet({ home, standin, redis, env: withDatakit, server });
   atEnd(() => fleet.stop());
   return fleet;
 }
 
-async function ownRedis(atEnd: (stop: () => Promise<void>) => void) {
+const isForeign = () => Promise.reject(new Error('this Redis is not its own'));
+const foreign: Pick<FleetRedis, 'stop' | 'start'> = { stop: isForeign, start: isForeign };
+
+async function ownRedis(atEnd: (stop: () => Promise<void>) => void, given: readonly string[]) {
   const dir = await mkdtemp(path.join(tmpdir(), 'pythond-fleet-'));
   atEnd(() => rm(dir, { recursive: true, force: true }));
-  const server = await findRedisServer({ env: process.env, say: () => undefined });
-  const startRedis = () => startEmbeddedRedis({ dir: path.join(dir, 'redis'), server, env: process.env });
-  let running = await startRedis();
-  atEnd(() => running.stop());
-  const restartRedis = async (how: 'stop' | 'kill') => {
-    if (how === 'kill') {
-      const killed = treeOf(running.pid);
-      process.kill(running.pid, 'SIGKILL');
-      await untilGone(killed);
-    }
-    await running.stop();
-    running = await startRedis();
-  };
-  const { url, password, passwordFile } = running;
+  const server = await startFleetRedis(dir, given);
+  atEnd(() => server.stop('stop'));
+  const { url, password, passwordFile } = server;
   const env = { REDIS_URL: url, PYTHOND_REDIS_PASSWORD_FILE: passwordFile };
-  return { target: { url, password }, env, restartRedis };
+  return { target: { url, password }, env, server };
 }

@@ -32,6 +32,11 @@ export function findProcess(pid: number): KnownProcess | undefined {
   return processTable().find((entry) => entry.pid === pid);
 }
 
+/** Whether this process of ours still lives. */
+export function isAlive(pid: number): boolean {
+  return findProcess(pid) !== undefined;
+}
+
 /** Resolves when none of them lives any more. */
 export async function untilGone(known: readonly Pick<KnownProcess, 'pid' | 'started'>[]): Promise<void> {
   await eventually('the processes to be gone', () => {
