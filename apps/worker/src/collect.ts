@@ -7,7 +7,7 @@ import {
   type TickRef,
 } from '@pythond/jobs';
 import type { JobContext, JobEnd } from '@pythond/queue';
-import type { Claim, Leases } from '@pythond/registry';
+import type { Claim, FleetClock, Leases } from '@pythond/registry';
 import type { InterpreterError } from '@pythond/runner';
 import type { Histogram } from '@pythond/telemetry';
 import { claimSteadily } from './claim-steadily.ts';
@@ -34,6 +34,8 @@ export interface CollectDeps {
   readonly states: StateCache;
   /** Told how long each tick of the grid waited for a worker. */
   readonly lag: Pick<Histogram, 'observe'>;
+  /** A tick that was taken by a clock that is off would be early or late, and its points have wrong times. */
+  readonly clock: Pick<FleetClock, 'isRight'>;
   readonly emit: (event: WorkerEvent) => void;
 }
 
@@ -71,6 +73,7 @@ export class Collect {
   async process(context: JobContext): Promise<JobEnd> {
     const tick = parseTickId(context.id);
     if (!tick) return { kind: 'give-up', reason: `job ${context.id} is not a tick` };
+    if (!(await this.#deps.clock.isRight())) return { kind: 'back' };
     if (await this.#isHandedOver(tick, context)) return { kind: 'done', value: HANDED_OVER };
     if (tick.kind === 'grid' && context.attempt === 1) {
       this.#deps.lag.observe(Math.max(0, context.takenMs - tick.dueMs));

@@ -360,6 +360,7 @@ export class Worker implements Component {
     const collect = new Collect({
       ...{ worker: name, place, runs, states: this.#states, leases: new Leases(this.#redis) },
       lag: this.#lags.of(pool),
+      clock: this.#fleetClock,
       handOver: handOver && {
         isForOthers: (...args) => handOver.isForOthers(...args),
         judge: (...args) => handOver.judge(...args),

@@ -50,6 +50,12 @@ export class FleetClock {
     return this.#now() + this.#aheadMs;
   }
 
+  /** Whether it may be acted upon now: where it was set since the last comparison, Redis is asked first. */
+  async isRight(): Promise<boolean> {
+    if (this.#hasJumped) await this.#compare().catch(this.#options.onError);
+    return this.#offMs === null;
+  }
+
   /** Resolves after the first comparison, however it went. */
   async start(): Promise<void> {
     await this.#compare().catch(this.#options.onError);
@@ -60,9 +66,12 @@ export class FleetClock {
     return this.#looking.stop();
   }
 
+  get #hasJumped(): boolean {
+    return Math.abs(this.#now() - performance.now() - this.#base) > JUMP_MS;
+  }
+
   async #look(): Promise<void> {
-    const hasJumped = Math.abs(this.#now() - performance.now() - this.#base) > JUMP_MS;
-    if (hasJumped || performance.now() >= this.#dueMs) await this.#compare();
+    if (this.#hasJumped || performance.now() >= this.#dueMs) await this.#compare();
   }
 
   async #compare(): Promise<void> {
