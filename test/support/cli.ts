@@ -13,6 +13,8 @@ export interface CliOptions {
   readonly input?: string;
   /** In a terminal of so many columns, 0 for one that does not know; without it, in a pipe. */
   readonly terminal?: number;
+  /** Words that it is the last argument of, such as those that put it into a namespace. */
+  readonly inside?: readonly string[];
 }
 
 export interface CliResult {
@@ -36,7 +38,7 @@ export interface RunningCli {
 /** Starts `pythond …` as a user would, from the build. Nothing of this process's own settings reaches it. */
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
   const inTerminal = options.terminal === undefined ? [] : ['python3', inATerminal, String(options.terminal)];
-  const [command = '', ...words] = [...inTerminal, process.execPath, bin, ...args];
+  const [command = '', ...words] = [...(options.inside ?? []), ...inTerminal, process.execPath, bin, ...args];
   const child = spawn(command, words, {
     cwd: options.cwd ?? repository,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...options.env },

@@ -241,9 +241,11 @@ export class FaultFleet {
   }
 }
 
+type Surroundings = Readonly<Record<string, string>>;
+
 export interface FaultFleetOptions {
-  /** Of the worker and the normalizer. */
-  readonly env?: Readonly<Record<string, string>>;
+  /** Of the worker, the normalizer and the scheduler; or how it follows from the home's folder. */
+  readonly env?: Surroundings | ((home: string) => Surroundings);
   /** The DataKit's clock, in milliseconds. */
   readonly now?: () => number;
   /** Whether there is a collector of one second, too. */
@@ -285,7 +287,8 @@ export async function makeFaultFleet(
     ...(ticks ? { 'conf.d/tick.conf': block('tick', ['account', 'tick'], open) } : {}),
   });
   const redisUrl = await redisWay?.(fleet.redisPath);
-  const surroundings = { ...env, ...(redisUrl ? { REDIS_URL: redisUrl } : {}) };
+  const given = typeof env === 'function' ? env(fleet.home.dir) : env;
+  const surroundings = { ...given, ...(redisUrl ? { REDIS_URL: redisUrl } : {}) };
   const worker = await fleet.startWorker({ ...surroundings, ...envOf('worker') });
   const normalizer = fleet.start('normalizer', { ...surroundings, ...envOf('normalizer') });
   const scheduler = fleet.start('scheduler', { ...surroundings, ...envOf('scheduler') });

@@ -18,6 +18,8 @@ export interface FaultProxy {
   readonly swallowed: string;
   /** From now on, for connections that are open, too; null: everything passes again. */
   goWrong(fault: ProxyFault | null): Promise<void>;
+  /** From the first piece on that a client sends with this text in it. */
+  goWrongAt(text: string, fault: ProxyFault): void;
   /** Ends every connection that is open, as a CLIENT KILL or a firewall would. */
   reset(): void;
   close(): Promise<void>;
@@ -29,12 +31,18 @@ export async function startFaultProxy(behind: Behind): Promise<FaultProxy> {
   const lines = new Set<FaultyLine>();
   const connections = { made: 0, open: 0, most: 0 };
   let fault: ProxyFault | null = null;
+  let awaited: { readonly text: string; readonly fault: ProxyFault } | null = null;
   let swallowed = '';
   const onSwallowed = (piece: Buffer) => {
     swallowed = (swallowed + piece.toString('latin1')).slice(-KEPT_BYTES);
   };
   const accept = (client: Socket) => {
     const server = connect(behind);
+    client.on('data', (piece: Buffer) => {
+      if (!awaited || !piece.includes(awaited.text)) return;
+      fault = awaited.fault;
+      awaited = null;
+    });
     const line = new FaultyLine(client, server, () => fault, onSwallowed);
     lines.add(line);
     connections.made += 1;
@@ -61,8 +69,12 @@ export async function startFaultProxy(behind: Behind): Promise<FaultProxy> {
     get swallowed() {
       return swallowed;
     },
+    goWrongAt(text, next) {
+      awaited = { text, fault: next };
+    },
     async goWrong(next) {
       fault = next;
+      awaited = null;
       if (next?.kind === 'refuse') return stop();
       destroy(({ spoiled }) => spoiled);
       if (server.listening) return;

@@ -79,16 +79,23 @@ export class TestFleet {
     await this.startRedis();
   }
 
-  start(app: AppName, env: Readonly<Record<string, string>> = {}): RunningCli {
-    const cli = startCli([app], { cwd: this.home.dir, env: { ...this.#env, ...env } });
+  start(
+    app: AppName,
+    env: Readonly<Record<string, string>> = {},
+    inside: readonly string[] = [],
+  ): RunningCli {
+    const cli = startCli([app], { cwd: this.home.dir, env: { ...this.#env, ...env }, inside });
     this.#running.add(cli);
     void cli.ended.then(() => this.#running.delete(cli));
     return cli;
   }
 
   /** Starts one and waits until the fleet knows it. */
-  async startWorker(env: Readonly<Record<string, string>> = {}): Promise<RunningCli> {
-    const cli = this.start('worker', env);
+  async startWorker(
+    env: Readonly<Record<string, string>> = {},
+    inside: readonly string[] = [],
+  ): Promise<RunningCli> {
+    const cli = this.start('worker', env, inside);
     const isKnown = async () => {
       if (cli.process.exitCode !== null) throw new Error(`it ended: ${cli.stdout()}${cli.stderr()}`);
       return this.workerOf(cli);
