@@ -1,6 +1,7 @@
 import { type CollectorId, schedulerId, tickId } from '@pythond/jobs';
 import { Ledger, type LedgerCounts, ledgerKeys, noPoints, sumOf, unaccounted } from '@pythond/ledger';
 import { DeadLetters, letterOf, Outbox } from '@pythond/outbox';
+import { keys, Leases } from '@pythond/registry';
 import { describe, expect, it, type TestContext } from 'vitest';
 import type { RunningCli } from '../support/cli.ts';
 import { expectConserved, marksIn } from '../support/conservation.ts';
@@ -10,6 +11,8 @@ import { type FaultProxy, type ProxyFault, startFaultProxy } from '../support/fa
 import { type FaultyDatakit, startFaultyDatakit } from '../support/faulty-datakit.ts';
 import { makeFleet, type TestFleet } from '../support/fleet.ts';
 import { block } from '../support/home.ts';
+import { type KnownProcess, treeOf, untilGone } from '../support/processes.ts';
+import { successOf } from '../support/quick-worker.ts';
 
 /** `npm run test:chaos` plays each of them 5 times. */
 const options = { timeout: 600_000, repeats: Number(process.env['PYTHOND_CHAOS_REPEATS'] ?? 0) };
@@ -41,7 +44,38 @@ const unanswered: ProxyFault = { kind: 'no-answer' };
  * A process that dies between two steps leaves points that were accepted and not counted, or counted and not sent, or
  * that will be reported once more. However that is: none is lost, copies are alike, and the ledger's sum is exact.
  */
-describe.concurrent('a worker that is killed', () => {
+describe.concurrent('F25: a worker that is killed', () => {
+  it('when it has taken a job, before it has claimed the tick', options, async (test) => {
+    const scene = await Scene.open(test);
+    scene.onClaim(lost);
+    await scene.tick();
+    await scene.swallowed(scene.job);
+    await scene.kill();
+    expect(await scene.fleet.holder(id)).toBeNull();
+    await scene.recovered({ emitted: 3, accepted: 3 });
+    expect(scene.datakit.accepted.total).toBe(3);
+  });
+
+  it('when the tick is claimed, before it runs', options, async (test) => {
+    const scene = await Scene.open(test);
+    scene.onClaim(unanswered);
+    await scene.tick();
+    await eventually('the claim', async () => (await scene.fleet.holder(id))?.job === scene.job);
+    await scene.kill();
+    await scene.recovered({ emitted: 3, accepted: 3 });
+    expect(scene.datakit.accepted.total).toBe(3);
+  });
+
+  it('when its run is recorded, before the job is done', options, async (test) => {
+    const scene = await Scene.open(test);
+    scene.onWrite(unanswered, null);
+    await scene.tick();
+    await scene.run();
+    await scene.kill();
+    await scene.recovered({ emitted: 3, accepted: 3 });
+    expect(scene.datakit.accepted.total).toBe(3); // it did not run again
+  });
+
   it('before its points reach DataKit', options, async (test) => {
     const nobody = await startFaultyDatakit(); // nothing gets there
     test.onTestFinished(() => nobody.close());
@@ -206,6 +240,8 @@ class Scene {
   readonly #redis: FaultProxy;
   #app: RunningCli | undefined;
   #dueMs = 0;
+  /** What the process had started, and itself, when it was killed. */
+  #below: readonly KnownProcess[] = [];
 
   private constructor(fleet: TestFleet, datakit: FaultyDatakit, redis: FaultProxy) {
     this.fleet = fleet;
@@ -272,8 +308,18 @@ class Scene {
   }
 
   async tick(): Promise<void> {
-    this.#dueMs = Date.now();
-    await this.fleet.ticks.runOnce(tickId('manual', schedulerId(id), this.#dueMs), id);
+    await this.fleet.ticks.runOnce(this.job, id);
+  }
+
+  /** The id of the tick's job. */
+  get job(): string {
+    this.#dueMs ||= Date.now();
+    return tickId('manual', schedulerId(id), this.#dueMs);
+  }
+
+  /** Redis goes wrong for the process with the first thing that it says about the tick's job: its claim. */
+  onClaim(fault: ProxyFault): void {
+    this.#redis.goWrongAt(this.job, fault);
   }
 
   /** Once DataKit gets a write (that `which` fits), it answers so, and Redis goes wrong for the process. */
@@ -295,6 +341,7 @@ class Scene {
   }
 
   killNow(): void {
+    this.#below = this.#app ? treeOf(this.#app.pid) : [];
     this.#app?.process.kill('SIGKILL');
   }
 
@@ -305,6 +352,7 @@ class Scene {
 
   async dead(): Promise<void> {
     await this.#app?.ended;
+    await untilGone(this.#below);
   }
 
   /** The record of the tick's run. */
@@ -355,7 +403,14 @@ class Scene {
     const death = { code: 'taught', message: '', answer: null, attempts: 0, deadMs: 0 };
     await this.outbox.bury([letterOf(delivery, delivery.points, origins, death)]);
     for await (const { id: letter } of this.letters.heads()) await this.letters.remove([letter], 'purged');
-    await this.fleet.redis.del(ledgerKeys.collectors, ledgerKeys.collector('taught'));
+    const leases = new Leases(this.fleet.redis);
+    const taught = { scheduler: 'taught', kind: 'manual', dueMs: 0 } as const;
+    await leases.claim({ ...taught, jobId: 'taught', worker: 'taught', knownVersion: '' });
+    const record = successOf({ ...taught, id: 'taught', collector: id });
+    await leases.release({ ...taught, lease: 'taught', record, output: null });
+    await this.fleet.redis.del(
+      ...[ledgerKeys.collectors, ledgerKeys.collector('taught'), keys.collector('taught')],
+    );
   }
 
   async #counts(): Promise<LedgerCounts> {
