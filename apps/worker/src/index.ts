@@ -1,4 +1,5 @@
 export { type ConfineOptions, type ConfineRequest, confineInput } from './confine-input.ts';
+export { Delivery, type DeliveryOptions } from './delivery.ts';
 export { type Route, routeReport } from './destination.ts';
 export type { WorkerEvent } from './events.ts';
 export { InputSupply, type InputSupplyOptions, type OpenInput } from './input-supply.ts';
