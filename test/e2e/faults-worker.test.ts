@@ -7,6 +7,7 @@ import { type RunningCli, repository } from '../support/cli.ts';
 import { eventually as eventuallyWithin } from '../support/eventually.ts';
 import { COLLECTOR, type FaultFleet, makeFaultFleet, TICK_POINTS } from '../support/fault-fleet.ts';
 import { isAlive, treeOf } from '../support/processes.ts';
+import { skipIf } from '../support/skip.ts';
 import { openBlock } from '../support/tally.ts';
 
 // The faults F27 to F29 and F34: a worker that is stopped or stuck, without room on its disk, or with a bundle that is
@@ -211,10 +212,8 @@ async function fill(file: string): Promise<void> {
 }
 
 describe('F29: a worker whose disk is full', () => {
-  it('names that in the records of its runs, uses nothing half unpacked, and goes on when there is room', async ({
-    skip,
-  }) => {
-    skip(!maySplitMounts(), 'needs the right to make a mount namespace');
+  it('names that in the records of its runs, uses nothing half unpacked, and goes on when there is room', async (test) => {
+    skipIf(maySplitMounts() ? null : 'needs the right to make a mount namespace', test);
     await faults.fleet.home.write({
       'conf.d/scratch.conf': openBlock('scratch', ['scratch'], 'paused = true'),
       'python.d/scratch/scratch.py': scratch,
