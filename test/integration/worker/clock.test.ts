@@ -38,6 +38,8 @@ describe("a clock that is compared with Redis's", () => {
     aheadMs = 0;
     await eventually('it to be right', () => clock.offMs === null);
     expect(told).toEqual(['off 90', 'right']);
+    aheadMs = 10_800_000; // it is asked whether it may be acted upon before that is noticed
+    expect(await clock.isRight()).toBe(false);
   });
 });
 
