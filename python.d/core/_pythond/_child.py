@@ -4,6 +4,7 @@ from __future__ import annotations
 import sys
 from os import _exit, close, dup2, getpid, getppid, setsid, write
 
+from ._atfork import in_child
 from ._descriptors import RESULT
 from ._failures import describe
 from ._linux import die_with_parent
@@ -30,12 +31,14 @@ class Inheritance:
     """What every child gets from the host, collected once."""
 
     def __init__(self, framework: ModuleType, signals: list[tuple[int, Any]], threads: int,
-                 confinement: Confinement | None, states: States) -> None:
+                 confinement: Confinement | None, states: States, kept: Any) -> None:
+        """`kept` is what a child lets go of: in the host, so that no child spends its time on freeing it."""
         self.framework = framework
         self.signals = signals
         self.threads = threads
         self.confinement = confinement  # None at level none
         self.states = states
+        self.kept = kept
         self.residence: Residence | None = None  # of a host whose run is a resident
         self.host_pid = getpid()
 
@@ -69,6 +72,7 @@ def _complain(error: BaseException) -> None:
 
 
 def _settle(host: Inheritance, ends: list[int], foreign: Iterable[int]) -> None:
+    in_child()
     setsid()  # a session of its own: killing its process group reaches whatever it starts
     die_with_parent()
     if getppid() != host.host_pid:  # the host died before the line above

@@ -13,7 +13,7 @@ from time import monotonic
 from types import ModuleType
 
 from . import _frames as frames
-from ._atfork import guard
+from ._atfork import guard, still
 from ._catalogue import Catalogue
 from ._child import Inheritance, flush
 from ._control import Control, Gone
@@ -90,7 +90,7 @@ def _start(control: Control, core: str) -> Host:
     catalogue = Catalogue(framework.DataKitFramework, setup.bundle_root)
     catalogue.confinement = confinement
     began = monotonic()
-    framework._sink = ImportSink(catalogue.warn)
+    framework._sink = import_sink = ImportSink(catalogue.warn)
     if not setup.resident:
         catalogue.leavings = Leavings(setup.bundle_root, output.thread)
         load_collectors(core, setup, catalogue)
@@ -103,11 +103,12 @@ def _start(control: Control, core: str) -> Host:
         _exit(_BROKEN)  # an import closed it: there is nobody to tell
     threads = _user_threads(output.thread)
     states = States(Bundle(setup.bundle_root), catalogue.instances)
-    inheritance = Inheritance(framework, take_over(), threads, confinement, states)
+    inheritance = Inheritance(framework, take_over(), threads, confinement, states, (import_sink, catalogue))
     if setup.resident:
         inheritance.residence = Residence(core, setup)
     if not threads:  # which may hold any lock
         rehearse(framework)
+        still(True)
     gc.collect()
     gc.freeze()  # or the collector would write to every inherited object, and copy its page, in every run
     control.say(frames.READY, {
