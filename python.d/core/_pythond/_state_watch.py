@@ -152,6 +152,8 @@ class Shared:
             self._watch(path, module)
         for key, cls in bundle.classes():
             self._watch(key, cls)
+        # One for all collectors: each with its own would be a memory of collectors times classes, which forks copy.
+        self.same = check(self.owners, self.look)
 
     def _watch(self, key: str, target: Any) -> None:
         names = [name for name, value in list(vars(target).items())
@@ -177,13 +179,12 @@ class Baseline:
         self.owners = [own, *shared.owners]
         self.held = list(shared.held)
         look = Look()
-        look.add(shared.look)
         for name, value in zip(own.names, own.values):
             held = hold((INSTANCE, name), value, shared.bundle, _MOST_ITEMS)
             if held is not None:
                 self.held.append(held)
                 look.add(held.look)
-        self.same = check(self.owners, look)
+        self.same = check([own], look, shared.same)
         # What only a run with state needs, made here because it is dearer in a child.
         self.owner_of = {owner.key: owner for owner in self.owners}
         self.held_of = {held.key: held for held in self.held}
@@ -192,7 +193,7 @@ class Baseline:
         self.codec = Codec(shared.bundle, named)
 
 
-def check(owners: list[Owner], look: Look) -> Callable[[], bool]:
+def check(owners: list[Owner], look: Look, others: Callable[[], bool] | None = None) -> Callable[[], bool]:
     """A function that tells whether everything is as it was.
 
     It is written for these owners, as one expression: every run calls it once, right after a fork, when each object that
@@ -214,6 +215,9 @@ def check(owners: list[Owner], look: Look) -> Callable[[], bool]:
     if look.is_any:
         known['look'] = look
         terms.append('look.same()')
+    if others is not None:
+        known['others'] = others
+        terms.append('others()')
     source = 'def same():\n try:\n  return {}\n except KeyError:\n  return False'.format('\n   and '.join(terms) or 'True')
     exec(compile(source.replace('\n   and ', ' and '), '<state>', 'exec'), known)
     return known['same']
