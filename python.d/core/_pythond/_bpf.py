@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from struct import pack
 
-from ._syscalls import AUDIT_ARCH, number, prctl
+from ._syscalls import AUDIT_ARCH, number, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Program:
         self.length = len(code) // 8
         self._code = ctypes.create_string_buffer(code, len(code))
         self._header = ctypes.create_string_buffer(pack('@HxxxxxxP', self.length, ctypes.addressof(self._code)), 16)
-        self._address = ctypes.addressof(self._header)
+        self._set = prepare('prctl', _PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(self._header))
 
     def enter(self) -> None:
         """For good, for this thread and all it starts. Needs no_new_privs."""
-        prctl(_PR_SET_SECCOMP, _MODE_FILTER, self._address)
+        self._set()

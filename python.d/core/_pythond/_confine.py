@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from os import close
+from resource import setrlimit
 
 from . import _landlock as landlock
 from ._frames import FrameError
 from ._landlock import Ruleset
 from ._paths import folders_of_user_code
 from ._policy import Policy
-from ._privileges import become, drop_capabilities, limit_host, limit_run, no_new_privileges, spare_files
+from ._privileges import become, drop_capabilities, limit_host, no_new_privileges, run_limits, spare_files
 from ._seccomp import host_filter, run_filter
 from ._shared import provide
 
@@ -24,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._privileges import Limit
     from ._setup import Setup
 
 _DEVICES = ('/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom')
@@ -51,7 +53,7 @@ class Confinement:
         self._rulesets: dict[str, Ruleset] = {}
         self._next: Ruleset | None = None
         self._in_run = False
-        self._limits = (policy.limits.open_files, policy.limits.cpu_seconds)
+        self._limits: list[Limit] | None = None
         self._filter = run_filter(policy)
 
     def enter_host(self) -> None:
@@ -87,11 +89,14 @@ class Confinement:
                 self._rulesets.pop(next(iter(self._rulesets))).close()
             rules = self._rulesets[folder] = self._ruleset(folder)
         self._next = rules
+        if self._limits is None:
+            self._limits = run_limits(self.policy.limits.open_files, self.policy.limits.cpu_seconds)
 
     def enter_run(self) -> None:
         """In the child, when everything else is in place. Raises where a layer can't be had: the run must not go on."""
         self._in_run = True
-        limit_run(*self._limits)
+        for which, limits in self._limits or ():
+            setrlimit(which, limits)
         self._next.enter()
         for rules in self._rulesets.values():
             close(rules.descriptor)

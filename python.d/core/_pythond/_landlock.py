@@ -10,7 +10,7 @@ from os import open as os_open
 from stat import S_ISDIR
 from struct import pack
 
-from ._syscalls import call
+from ._syscalls import call, prepare
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE = 1 << 4, 1 << 5
@@ -50,6 +50,8 @@ class Ruleset:
         size = 8 if version < NETWORK_FROM else 16 if version < SIGNALS_FROM else 24
         attributes = pack('<QQQ', self._rights, 0 if network else _BIND_AND_CONNECT, scoped)[:size]
         self.descriptor = call('landlock_create_ruleset', attributes, size, 0)  # close-on-exec by itself
+        # For good, for this thread and all it starts. Needs no_new_privs.
+        self.enter = prepare('landlock_restrict_self', self.descriptor, 0)
 
     def allow(self, path: str, rights: int) -> bool:
         """Allow `rights` at and below `path`; False where there is nothing of that name."""
@@ -65,10 +67,6 @@ class Ruleset:
         finally:
             close(at)
         return True
-
-    def enter(self) -> None:
-        """For good, for this thread and all it starts. Needs no_new_privs."""
-        call('landlock_restrict_self', self.descriptor, 0)
 
     def close(self) -> None:
         close(self.descriptor)

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._policy import Policy
 
+    Limit = tuple[int, tuple[int, int]]  # which; soft and hard
+
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 24, 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -79,19 +81,26 @@ def spare_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def limit_run(open_files: int | None, cpu_seconds: int | None) -> None:
-    """Those that are a run's own: the host holds descriptors of many runs, above the limit of one."""
+def run_limits(open_files: int | None, cpu_seconds: int | None) -> list[Limit]:
+    """Those that are a run's own: the host holds descriptors of many runs, above the limit of one.
+
+    To be set with resource.setrlimit. Asked for after the imports, which may have lowered what can be had.
+    """
+    wanted = []
     if open_files is not None:
-        _limit(resource.RLIMIT_NOFILE, open_files, open_files + _SPARE_FILES)
+        wanted.append(_within_ceiling(resource.RLIMIT_NOFILE, open_files, open_files + _SPARE_FILES))
     if cpu_seconds is not None:
-        _limit(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
+        wanted.append(_within_ceiling(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1))
+    return wanted
 
 
-def _limit(which: int, soft: int | None, hard: int | None = None) -> None:
-    if soft is None:
-        return
+def _limit(which: int, limit: int | None) -> None:
+    if limit is not None:
+        resource.setrlimit(*_within_ceiling(which, limit, limit))
+
+
+def _within_ceiling(which: int, soft: int, hard: int) -> Limit:
     ceiling = resource.getrlimit(which)[1]
-    hard = soft if hard is None else hard
     if ceiling != resource.RLIM_INFINITY:
         soft, hard = min(soft, ceiling), min(hard, ceiling)
-    resource.setrlimit(which, (soft, hard))
+    return which, (soft, hard)

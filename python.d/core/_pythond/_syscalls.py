@@ -6,7 +6,7 @@ from ctypes import PyDLL, c_int, c_long, c_ulong, get_errno
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 _MACHINES = {'x86_64': (0, 0xC000003E), 'aarch64': (1, 0xC00000B7)}
 machine = os.uname().machine
@@ -71,6 +71,17 @@ def call(name: str, *args: Any) -> int:
     if result < 0:
         _fail(name)
     return result
+
+
+def prepare(name: str, *args: int) -> Callable[[], None]:
+    """A system call, to be made later with as little memory touched as can be: what it needs is made now."""
+    words = (c_long(number(name) or -1), *[c_long(arg) for arg in args])
+
+    def make(run: Any = _syscall, words: Any = words, name: str = name) -> None:
+        if run(*words) < 0:
+            _fail(name)
+
+    return make
 
 
 def prctl(option: int, *args: int) -> int:
