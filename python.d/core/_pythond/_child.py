@@ -55,7 +55,7 @@ def run_child(host: Inheritance, instance: Any, order: RunOrder, ends: list[int]
         if host.residence is not None:
             code = _reside(host, order, sink)
         else:
-            code = _execute(host, instance, order, sink)
+            code = execute(host, instance, order, sink)
     except BaseException as error:
         _complain(error)
     finally:
@@ -123,7 +123,8 @@ def _reside(host: Inheritance, order: RunOrder, sink: Any) -> int:
     return _RETURNED
 
 
-def _execute(host: Inheritance, instance: Any, order: RunOrder, sink: Sink) -> int:
+def execute(host: Inheritance, instance: Any, order: RunOrder, sink: Sink) -> int:
+    """Call run() and send what came of it; the child's exit code."""
     error, refused, carrier = None, None, None
     if order.state is not None and order.carries:
         carrier = host.states.carrier(order.collector, order.state, sink.warning)

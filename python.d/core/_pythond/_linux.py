@@ -11,6 +11,7 @@ try:
 except ImportError:  # a Python built without libffi
     ctypes = None  # type: ignore[assignment]
 
+_KILL = int(SIGKILL)  # ctypes would ask the enum for it in every child
 _PR_SET_PDEATHSIG = 1
 _PR_GET_NO_NEW_PRIVS = 39
 _PR_SET_CHILD_SUBREAPER = 36
@@ -33,7 +34,7 @@ if ctypes is not None and sys.platform == 'linux':
 def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that forked it ends."""
     if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        _prctl(_PR_SET_PDEATHSIG, _KILL, 0, 0, 0)
 
 
 def open_pidfd(pid: int) -> int | None:
@@ -51,6 +52,13 @@ def warm_up() -> None:
     """Take the way of die_with_parent() without doing anything."""
     if _prctl is not None:
         _prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
+
+
+def give_memory_back() -> None:
+    """What the imports used and freed: every fork would copy the tables of its pages. Where the C library can."""
+    trim = None if _syscall is None else getattr(_libc, 'malloc_trim', None)  # glibc
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
 
 
 class Children:

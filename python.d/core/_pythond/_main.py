@@ -23,7 +23,7 @@ from ._folders import Folders
 from ._host import Host
 from ._imports import ImportOutput
 from ._leavings import Leavings
-from ._linux import Children
+from ._linux import Children, give_memory_back
 from ._load import load_collectors
 from ._rehearsal import rehearse
 from ._resident import Residence
@@ -107,9 +107,10 @@ def _start(control: Control, core: str) -> Host:
     if setup.resident:
         inheritance.residence = Residence(core, setup)
     if not threads:  # which may hold any lock
-        rehearse(framework)
+        rehearse(inheritance)
         still(True)
     gc.collect()
+    give_memory_back()
     gc.freeze()  # or the collector would write to every inherited object, and copy its page, in every run
     control.say(frames.READY, {
         'protocol': PROTOCOL, 'pid': me,

@@ -8,33 +8,47 @@ from __future__ import annotations
 
 from os import close, getppid, pipe, read
 
-from ._child import flush
+from ._atfork import in_child
+from ._child import execute
 from ._linux import warm_up
+from ._orders import RunOrder
 from ._sink import Sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from typing import Any
 
+    from ._child import Inheritance
+
+_POINTS = [{'measurement': 'm', 'tags': {'t': 'v'}, 'fields': {'f': 1, 'g': 1.5, 's': 'x'}}]
 _TIMES = 40  # CPython specialises a piece of code after up to 16 passes
 
 
-def rehearse(framework: ModuleType) -> None:
+class _Sample:
+    """A collector of no class of the user's."""
+
+    def __init__(self, collector: Any) -> None:
+        self._collector = collector
+
+    def run(self) -> None:
+        self._collector.report({'M': _POINTS, 'input': 'x'})
+        self._collector.feed_metric(measurement='m', tags={'t': 'v'}, fields={'f': 1})
+
+
+def rehearse(host: Inheritance) -> None:
     """Report to a pipe, and read it."""
     reader, writer = pipe()
+    framework = host.framework
     real = framework._sink
-    collector = framework.DataKitFramework()
-    points = [{'measurement': 'm', 'tags': {'t': 'v'}, 'fields': {'f': 1, 'g': 1.5, 's': 'x'}}]
+    sample = _Sample(framework.DataKitFramework())
+    order = RunOrder({'run': 0, 'collector': '', 'timeoutMs': 0, 'leaseMs': 0, 'state': False})
     try:
         for _ in range(_TIMES):
+            in_child()
             framework._sink = sink = Sink(writer)
-            collector.report({'M': points, 'input': 'x'})
-            collector.feed_metric(measurement='m', tags={'t': 'v'}, fields={'f': 1})
-            sink.finish(None)
-            sink.is_owner
+            execute(host, sample, order, sink)
             getppid()
             warm_up()
-            flush()
             read(reader, 65536)
     finally:
         framework._sink = real

@@ -57,6 +57,7 @@ class Run:
         self._time_out_at, self._kill_at = began + order.timeout_s, _NEVER
         self.renew(order.lease_s, began)
         self.writings = writings = Writings(order, limits, control, null)
+        not_theirs = foreign + writings.ours
         try:
             self.pid = fork()
         except OSError:
@@ -64,7 +65,7 @@ class Run:
             writings.close()
             raise
         if self.pid == 0:
-            run_child(inheritance, instance, order, writings.theirs, foreign + writings.ours)
+            run_child(inheritance, instance, order, writings.theirs, not_theirs)
         # From here until the child has ended, the first write to each page of memory copies it: the less the better.
         self._forked = monotonic()
         self._fork_s = self._forked - began
