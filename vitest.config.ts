@@ -11,8 +11,8 @@ export default defineConfig({
   resolve,
   ssr,
   test: {
-    // Most of the time of the slow ones is waiting: two at once, also where there are only two cores.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most of the time of the slow ones is waiting: three at once, also where there are only two cores.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       {
         resolve,
