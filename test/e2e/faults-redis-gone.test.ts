@@ -270,6 +270,7 @@ describe('F18 and F38: a Redis that loses everything', () => {
     const target = { url: `unix://${faults.fleet.redisPath}`, password: redis.options.password ?? '' };
     const log = createLogger({ level: 'silent', app: 'normalizer', file: null });
     const normalizer = new Normalizer({
+      fleetMetrics: false,
       ...{ redis: target, outbox: {}, late: 'send', datakit: null, deadLetterAgeMs: 86_400_000, log },
       tidyMs: 100,
     });

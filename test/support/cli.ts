@@ -41,7 +41,11 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
   const [command = '', ...words] = [...(options.inside ?? []), ...inTerminal, process.execPath, bin, ...args];
   const child = spawn(command, words, {
     cwd: options.cwd ?? repository,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...options.env },
+    env: {
+      ...{ PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1' },
+      PYTHOND_FLEET_METRICS: 'off', // tests count points
+      ...options.env,
+    },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   if (options.input !== undefined) child.stdin?.end(options.input);

@@ -70,6 +70,7 @@ export function makeNormalizer(options: AppOptions, onEvent?: (event: Normalizer
   const { datakitUrl, deadLetterAgeMs, late } = settings;
   return new Normalizer({
     ...{ redis, deadLetterAgeMs, late, log: logger('normalizer', options) },
+    fleetMetrics: settings.fleetMetrics === 'on',
     datakit: datakitUrl,
     outbox: outboxOptions(settings),
     ...(onEvent ? { onEvent } : {}),

@@ -8,7 +8,7 @@ import {
   DEFAULT_PER_SECOND as PER_SECOND,
   tellHealth,
 } from '@pythond/datakit';
-import { LossWatch } from '@pythond/ledger';
+import { Ledger, LossWatch } from '@pythond/ledger';
 import { type Component, fullJitter, Recurring, runAll } from '@pythond/lifecycle';
 import { DeadLetters, Outbox, type OutboxOptions } from '@pythond/outbox';
 import type { LatePolicy } from '@pythond/points';
@@ -16,6 +16,7 @@ import { connect, ErrorReports, JobWorker, queueNames, type Redis, type RedisTar
 import { Fleet, Rates } from '@pythond/registry';
 import type { Logger } from '@pythond/telemetry';
 import type { NormalizerEvent } from './events.ts';
+import { FLEET_METRIC_MS, fleetMetric } from './fleet-metric.ts';
 import { type RetryDeps, retry } from './retry.ts';
 import { eventOf } from './tell.ts';
 import { Turns } from './turns.ts';
@@ -30,6 +31,8 @@ export interface NormalizerOptions {
   readonly datakit: string | null;
   /** Dead letters are dropped after it. */
   readonly deadLetterAgeMs: number;
+  /** Whether DataKit gets the ledger as a metric, once a minute. */
+  readonly fleetMetrics: boolean;
   /** How often it looks for deliveries without a job, for dead letters that are too old, and whether Redis lost points. */
   readonly tidyMs?: number;
   readonly log: Logger;
@@ -60,6 +63,7 @@ export class Normalizer implements Component {
   readonly #losses: LossWatch;
   readonly #tidying: Recurring;
   readonly #telling: Recurring;
+  readonly #measuring: Recurring;
   readonly #client: DataKitClient;
   readonly #health: EndpointHealth;
   #worker: JobWorker | undefined;
@@ -83,6 +87,11 @@ export class Normalizer implements Component {
       () => this.#tell(),
       TELL_MS,
       (error) => log.warn({ err: error }, 'telling of dead letters: will be tried again'),
+    );
+    this.#measuring = new Recurring(
+      () => this.#measure(),
+      FLEET_METRIC_MS,
+      (error) => log.warn({ err: error }, 'the metric of the ledger: will be tried again'),
     );
     this.#health = createEndpointHealth({ onChange: tellHealth(log) });
     this.#client = createDataKitClient({
@@ -118,12 +127,14 @@ export class Normalizer implements Component {
     await this.#tidy();
     this.#tidying.start();
     this.#telling.start();
+    if (this.#options.fleetMetrics) this.#measuring.start();
   }
 
   async stop(): Promise<void> {
     await runAll([
       () => this.#tidying.stop(),
       () => this.#telling.stop(),
+      () => this.#measuring.stop(),
       () => this.#worker?.stop(DRAIN_MS),
       () => this.#client.close(),
       () => this.#outbox.close(),
@@ -149,7 +160,7 @@ export class Normalizer implements Component {
 
   /** Events wait in the outbox as all points do. Without a DataKit to tell there is nobody to tell. */
   async #tell(): Promise<void> {
-    const endpoint = this.#options.datakit ?? (await new Fleet(this.#redis).publishedDatakit());
+    const endpoint = await this.#ownDatakit();
     if (endpoint === null) return;
     for (const tidings of await this.#letters.takeUntold()) {
       try {
@@ -159,6 +170,17 @@ export class Normalizer implements Component {
         await this.#letters.untell(tidings);
       }
     }
+  }
+
+  async #measure(): Promise<void> {
+    const endpoint = await this.#ownDatakit();
+    if (endpoint === null) return;
+    const metric = fleetMetric(await new Ledger(this.#redis).entries(), endpoint, Date.now());
+    if (metric) await this.#outbox.wait(metric, 0);
+  }
+
+  async #ownDatakit(): Promise<string | null> {
+    return this.#options.datakit ?? new Fleet(this.#redis).publishedDatakit();
   }
 
   #held(endpoint: string) {

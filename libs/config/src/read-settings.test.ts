@@ -36,6 +36,7 @@ describe('the settings', () => {
         datakitUrl: null,
         deadLetterAgeMs: 2_592_000_000,
         deadLetterBytes: 256 * 1024 ** 2,
+        fleetMetrics: 'on',
         hosts: 32,
         hostsMemory: 2 * 1024 ** 3,
         residents: 32,

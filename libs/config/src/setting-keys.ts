@@ -189,6 +189,11 @@ export const settingKeys = {
     about: 'What becomes of metrics older than 110 minutes, whose time DataKit would overwrite with now.',
   }),
   outboxSize: size(MIB, 1024 * MIB, '1GiB', 'What may wait in Redis for a DataKit that is away.'),
+  fleetMetrics: setting({
+    read: choiceReader(['on', 'off']),
+    ...{ fallback: 'on' as const, type: '`"on"`, `"off"`', default: '`"on"`' },
+    about: 'Whether DataKit gets the ledger as the metric `pythond_fleet`, once a minute.',
+  }),
   deadLetterSize: size(
     MIB,
     256 * MIB,

@@ -37,6 +37,7 @@ it('a delivery that a newer version made is left for its normalizers, not buried
   await ofFormat({ v: 2 });
   const events: NormalizerEvent[] = [];
   const normalizer = new Normalizer({
+    fleetMetrics: false,
     ...{ redis: redis.target, outbox: {}, late: 'dead-letter', datakit: null, deadLetterAgeMs: 86_400_000 },
     log: createLogger({ level: 'silent', app: 'normalizer', file: null }),
     onEvent: (event) => events.push(event),

@@ -31,6 +31,7 @@ async function prepare() {
   const events: NormalizerEvent[] = [];
   const start = async () => {
     const normalizer = new Normalizer({
+      fleetMetrics: false,
       ...{ redis: redis.target, outbox: {}, late: 'dead-letter', datakit: null },
       deadLetterAgeMs: 86_400_000,
       log: createLogger({ level: 'silent', app: 'normalizer', file: null }),

@@ -90,6 +90,7 @@ it('F35: 40 workers that join at once, and a DataKit that is back after an outag
   const outbox = new Outbox(redis.redis);
   onTestFinished(() => outbox.close());
   const normalizer = new Normalizer({
+    fleetMetrics: false,
     ...{ redis: redis.target, outbox: {}, late: 'send', datakit: null, deadLetterAgeMs: 86_400_000, log },
   });
   await normalizer.start();
