@@ -16,6 +16,7 @@ vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 const LONG_MS = 300_000;
 const ADMIN = 'of-the-test';
+const KEEPS = 'keeps/keeps/keeps:Keeps';
 const users = ['scheduler', 'worker', 'normalizer', 'operator', 'viewer'] as const;
 type User = (typeof users)[number];
 const stops: (() => Promise<void>)[] = [];
@@ -106,6 +107,7 @@ describe('deploy/redis/users.acl', () => {
       'python.d/stays/stays.py': resident,
       'conf.d/keeps.conf': block('keeps', ['keeps']),
       'python.d/keeps/keeps.py': keeps,
+      'conf.d/here.conf': block('here', ['keeps'], '  scope = "host"'),
     });
     await faults.emit({ points: { M: 2, L: 1 } });
     const isKept = async () => (await admin.exists(`{pythond}:letters`)) === 1;
@@ -121,16 +123,20 @@ describe('deploy/redis/users.acl', () => {
     await faults.drained();
     const hasRun = (id: string) => async () => ((await fleet.counts(id))['succeeded'] ?? 0) >= 2;
     await eventually('the resident to run', hasRun('stays/stays/stays:Stays'), LONG_MS);
-    await eventually('the one with a state to run', hasRun('keeps/keeps/keeps:Keeps'), LONG_MS);
+    await eventually('the one with a state to run', hasRun(KEEPS), LONG_MS);
+
+    const isHere = async () => (await fleet.collectors.ids()).find((id) => id.startsWith('here/'));
+    const here = await eventually('the collector of this host', isHere, LONG_MS);
+    await eventually('it to run', hasRun(here), LONG_MS);
 
     well(
-      await fleet.cli('run', 'keeps'),
+      await fleet.cli('run', KEEPS),
       await fleet.cli('pause', '--all'),
       await fleet.cli('resume', '--all'),
     );
-    well(await fleet.cli('state', 'show', 'Keeps'), await fleet.cli('state', 'clear', 'Keeps'));
+    well(await fleet.cli('state', 'show', KEEPS), await fleet.cli('state', 'clear', KEEPS));
     await fleet.home.write({ 'python.d/keeps/keeps.py': `${keeps}\n# edited\n` });
-    const isNew = async () => ((await fleet.view('keeps/keeps/keeps:Keeps'))?.record.inputNumber ?? 0) > 1;
+    const isNew = async () => ((await fleet.view(KEEPS))?.record.inputNumber ?? 0) > 1;
     await eventually('the edit to be taken over', isNew, LONG_MS);
     well(await fleet.cli('rollout', 'rollback', 'keeps'));
     await rm(path.join(fleet.home.dir, 'conf.d/stays.conf'));
@@ -146,11 +152,14 @@ describe('deploy/redis/users.acl', () => {
       ['ls'],
       ['show', 'tick'],
       ['workers'],
+      ['status'],
+      ['runs', 'tick'],
+      ['logs', 'tick'],
       ['ticks'],
       ['ledger'],
       ['dead', 'ls'],
       ['rollout', 'ls'],
-      ['state', 'show', 'Keeps'],
+      ['state', 'show', KEEPS],
     ];
     for (const words of looks) {
       well(await runCli(words, { cwd: fleet.home.dir, env: { REDIS_URL: urlOf('viewer') } }));
