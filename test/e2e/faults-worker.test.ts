@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RunningCli, repository } from '../support/cli.ts';
 import { eventually as eventuallyWithin } from '../support/eventually.ts';
 import { COLLECTOR, type FaultFleet, makeFaultFleet, TICK_POINTS } from '../support/fault-fleet.ts';
-import { isAlive, treeOf } from '../support/processes.ts';
+import { isAlive, type KnownProcess, treeOf } from '../support/processes.ts';
 import { skipIf } from '../support/skip.ts';
 import { openBlock } from '../support/tally.ts';
 
@@ -87,6 +87,15 @@ const workerBelow = (pid: number) => {
   return found;
 };
 
+/** Some end meanwhile: a run by itself, or by the hand of those that go on already. */
+function send({ pid }: KnownProcess, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** What a run that was taken over must come to. */
 async function expectTakenOver(
   pid: number,
@@ -116,9 +125,9 @@ describe('F27: a worker that is stopped with all its processes for longer than a
     const other = await startWorker();
     const stopped = workerBelow(pid);
     const tree = treeOf(stopped.pid);
-    for (const one of tree) process.kill(one.pid, 'SIGSTOP');
+    for (const one of tree) send(one, 'SIGSTOP');
     await eventually('another worker to run it', async () => (await faults.pidsAfter(pid)).length > 1);
-    for (const one of tree) process.kill(one.pid, 'SIGCONT');
+    for (const one of tree) send(one, 'SIGCONT');
     await expectTakenOver(pid, 'f27', record, other);
     await expectAccounted();
     await stop(stopped);
