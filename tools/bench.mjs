@@ -2,7 +2,8 @@
 // their children), against a cold `python3` per run, in the same benchmark on the same machine; and the lag of ticks.
 // Then how many points a second one core normalises and encodes, and how many come from one run to an accepting server,
 // against a plain loop of the same library calls. `--throughput` does only that. Last, what schedules cost and how late
-// 1,000 ticks a second are; `--ticks` does only that.
+// 1,000 ticks a second are; `--ticks` does only that. `--host` does only the Python side: page faults and CPU a run of
+// the host and its children, which hardly depend on the load; see test/bench/host-run.py to set an older core beside it.
 // Rounds of both take turns; figures are medians with their spread. Ratios are comparable between machines, the
 // milliseconds are not. `--write` puts the result into docs/benchmarks.md. Linux only: it reads /proc.
 import { spawn, spawnSync } from 'node:child_process';
@@ -44,12 +45,13 @@ const apps = [];
 try {
   writeHome();
   const only = (name) => process.argv.includes(`--${name}`);
+  const host = only('throughput') || only('ticks') ? null : hostTable();
   const fleet =
-    only('throughput') || only('ticks')
+    only('throughput') || only('ticks') || only('host')
       ? null
       : { strict: await measureFleet('strict'), none: await measureFleet('none') };
-  const throughput = only('ticks') ? null : await measureThroughput();
-  report(fleet, throughput, only('throughput') ? null : await measureTicks());
+  const throughput = only('ticks') || only('host') ? null : await measureThroughput();
+  report(host, fleet, throughput, only('throughput') || only('host') ? null : await measureTicks());
 } finally {
   await stopApps();
   await redis.stop();
@@ -78,6 +80,18 @@ async function measureFleet(sandbox) {
   await stopApps();
   connection.disconnect();
   return { fleet, cold, lags };
+}
+
+/** What a run costs in the Python host and its child. */
+function hostTable() {
+  say('\nthe Python host: 1,000 runs …');
+  const script = path.join(root, 'test/bench/host-run.py');
+  const { status, stdout } = spawnSync(python, [script], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`${script} failed`);
+  return stdout;
 }
 
 /** Points a second: of one core, and of one run over the whole fleet, each beside its plain counterpart. */
@@ -264,9 +278,10 @@ async function acceptingServer() {
   return { url, close: () => listening.closeAllConnections() ?? listening.close() };
 }
 
-function report(fleet, throughput, ticks) {
+function report(host, fleet, throughput, ticks) {
   const tables = [
     ...(fleet ? [fleetTable(fleet)] : []),
+    ...(host ? [host] : []),
     ...(throughput ? [throughputTable(throughput)] : []),
     ...(ticks ? [ticksTable(ticks)] : []),
   ];

@@ -109,7 +109,7 @@ def main() -> None:
                 contender.turn(options.runs // TURNS, options.at_once)
         for contender in contenders:
             contender.runs -= 50
-        print('Python {}, level {}, {} at once; page faults and ms a run, of the host and of its children:\n'.format(
+        print('Python {}, level {}, {} at once; page faults and CPU ms a run, of the host and of its children:\n'.format(
             platform.python_version(), options.level, options.at_once))
         print('| core | host faults | child faults | host user | host kernel | child user | child kernel | in all |')
         print('|---|---|---|---|---|---|---|---|')
