@@ -319,7 +319,7 @@ describe('a Redis', () => {
   it('whose URL is none is told before anything starts', async () => {
     await refused(
       { REDIS_URL: 'http://user:not-the-password@10.0.0.7:6379' },
-      'environment: REDIS_URL must be redis://host:6379, rediss://host:6379, unix:///path or an absolute path',
+      'environment: REDIS_URL must be redis://host:6379, rediss://host:6379, unix:///path, an absolute path, redis+sentinel://host:26379/NAME or redis+cluster://host:6379',
     );
   });
 
