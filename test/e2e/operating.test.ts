@@ -143,7 +143,7 @@ describe('workers', () => {
         ...{ version: expect.stringMatching(/^\d/), startedMs: expect.any(Number), pools: ['default'] },
         ...{ concurrency: expect.any(Number), running: expect.any(Number), residents: 1 },
         ...{ runs: expect.any(Number), sandbox: 'strict', heartbeatMs: expect.any(Number) },
-        ...{ hostDeaths: {}, clocksOff: {}, redisClockOff: null, cmds: { python3: true } },
+        ...{ hostDeaths: {}, clocksOff: {}, redisClockOff: null, trustedKeys: null, cmds: { python3: true } },
       },
     ]);
     const strange = {
