@@ -122,5 +122,7 @@ export function explainRefusal(error: unknown, target: RedisTarget): QueueError 
 function whyOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const names = (error as { cert?: { subjectaltname?: string } }).cert?.subjectaltname;
-  return names && 'host' in error ? `it is for ${names}, not for ${error.host}` : error.message;
+  if (names && 'host' in error) return `it is for ${names}, not for ${error.host}`;
+  // what OpenSSL says is a line with places in its source; the reason alone is for people
+  return 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message.trim();
 }
