@@ -1,4 +1,5 @@
 import type { RunRecord } from '@pythond/jobs';
+import { Ledger, noPoints, sumOf } from '@pythond/ledger';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type ProxyFault, startFaultProxy } from '../support/fault-proxy.ts';
@@ -85,4 +86,24 @@ it('a DataKit in trouble does not delay what goes to another one by more than a 
     const before = dying.accepted.total;
     await eventually('points at the other again', () => dying.accepted.total > before + DOOMED, LONG_MS);
   }
+
+  await fleet.cli('pause', '--all');
+  const servers = new Map([
+    [way.url, dying],
+    [other.url, other],
+  ]);
+  await eventually(
+    'every point to be accepted, and counted where it is',
+    async () => {
+      const entries = await new Ledger(fleet.redis).entries();
+      for (const [url, { accepted }] of servers) {
+        const { emitted, ...counts } = sumOf(entries.filter(({ endpoint }) => endpoint === url));
+        // a request that was given up may have been stored, and came again: the same point
+        const points = accepted.all().length;
+        expect({ emitted, ...counts }).toEqual({ ...noPoints(), emitted: points, accepted: points });
+      }
+      return true;
+    },
+    LONG_MS,
+  );
 });
