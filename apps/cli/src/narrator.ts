@@ -107,7 +107,7 @@ export class Narrator {
   normalizer(event: NormalizerEvent): void {
     switch (event.kind) {
       case 'delivered':
-        return this.#delivered(event, `at try ${event.attempt + 1}`);
+        return this.#delivered(event, `at try ${event.attempt}`);
       case 'dead':
         return this.#dead(event);
       case 'still-waiting':

@@ -115,10 +115,9 @@ async function withoutLate(loaded: Loaded, context: JobContext, deps: RetryDeps)
 async function tryAgain(loaded: Loaded, context: JobContext, deps: RetryDeps): Promise<JobEnd> {
   const { client, outbox, emit, now } = deps;
   const { signal } = context;
-  const attempt = context.triesBefore + 1;
   const waiting = loaded.delivery;
-  const attempts = triesOf(waiting, context) + 1;
-  const settled = await settle(waiting, { client, signal, budget: BUDGET, attempts, now });
+  const attempt = triesOf(waiting, context) + 1;
+  const settled = await settle(waiting, { client, signal, budget: BUDGET, attempts: attempt, now });
   const { accepted, acceptedOrigins, letters } = settled;
   const left = settled.left?.delivery ?? null;
   if (accepted > 0 || letters.length > 0) {
