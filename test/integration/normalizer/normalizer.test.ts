@@ -88,3 +88,30 @@ it('F05: a DataKit that is stopped is held, others go on, and it has everything 
   const sum = sumOf(await ledger.entries());
   expect(sum).toEqual({ ...noPoints(), emitted: POINTS + 1, accepted: POINTS + 1 });
 });
+
+it('F01: an hour of 10,000 points a minute drains at no more than 80 requests a second, with the times of the points', async () => {
+  const BATCHES = 600; // of 1,000 points, ten a minute
+  const { outbox, ledger, start } = await prepare();
+  const server = await startFaultyDatakit(null, { maxPoints: 1 });
+  onTestFinished(() => server.close());
+  const hourAgoMs = Date.now() - 3_600_000;
+  for (let nth = 0; nth < BATCHES; nth += 1) {
+    const atNs = `${hourAgoMs + nth * 6_000}000000`;
+    const points = Array.from({ length: 1_000 }, (_, at) => `m,batch=${nth},at=${at} v=1i ${atNs}`);
+    const origins = [{ collector: 'a', run: `${nth}`, dueMs: 0, points: 1_000 }];
+    await outbox.wait({ ...delivery(server.url, nth), points, origins }, 0);
+  }
+  await start();
+  await eventually('nothing to wait', async () => (await outbox.size()).deliveries === 0, 3 * LONG_MS);
+  const all = BATCHES * 1_000;
+  expect(server.accepted.total).toBe(all);
+  const late = server.accepted
+    .all()
+    .filter(({ point }) => point.time !== `${hourAgoMs + Number(point.tags['batch']) * 6_000}000000`);
+  expect(late).toEqual([]);
+  const timesMs = server.writes.map(({ atMs }) => atMs);
+  expect(timesMs.length).toBe(BATCHES);
+  const seconds = ((timesMs.at(-1) ?? 0) - (timesMs[0] ?? 0)) / 1000;
+  expect(BATCHES).toBeLessThanOrEqual(80 * (seconds + 1));
+  expect(sumOf(await ledger.entries())).toEqual({ ...noPoints(), emitted: all, accepted: all });
+}, 600_000);
